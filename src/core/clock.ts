@@ -1,0 +1,49 @@
+/** Time as an argument, timers included: logic gets a clock, tests pass a fake one (`advanced-caching/testing`). */
+export interface Clock {
+  /** Wall time: Unix time in milliseconds. May jump. For moments that other processes or people read. */
+  wall(): number;
+  /** Milliseconds on a clock that never jumps, common to all threads and processes of the host since its boot. For differences. */
+  monotonic(): number;
+  /** A timer. `delay` may be any number of milliseconds: long ones are chained. */
+  setTimer(callback: () => void, delay: number): Timer;
+}
+
+export interface Timer {
+  cancel(): void;
+  ref(): void;
+  unref(): void;
+}
+
+/** Past this a Node timer fires at once. */
+const MAX_DELAY = 0x7fffffff;
+
+export const systemClock: Clock = {
+  wall: () => Date.now(),
+  monotonic: () => {
+    const [seconds, nanoseconds] = process.hrtime();
+    return seconds * 1000 + nanoseconds / 1e6;
+  },
+  setTimer(callback, delay) {
+    let left = delay;
+    let keepAlive = true;
+    let handle: NodeJS.Timeout;
+    const arm = (): void => {
+      const step = Math.min(Math.max(left, 0), MAX_DELAY);
+      left -= step;
+      handle = setTimeout(() => (left > 0 ? arm() : callback()), step);
+      if (!keepAlive) handle.unref();
+    };
+    arm();
+    return {
+      cancel: () => clearTimeout(handle),
+      ref: () => {
+        keepAlive = true;
+        handle.ref();
+      },
+      unref: () => {
+        keepAlive = false;
+        handle.unref();
+      },
+    };
+  },
+};
