@@ -1,0 +1,159 @@
+/**
+ * How the threads of a process find one another's rings. Three ways, tried in this order:
+ * 1. this thread's own table;
+ * 2. the environment data of worker threads: a thread started after the ring was made has it before its first line runs;
+ * 3. a BroadcastChannel, for threads that already run: a new ring is announced, and a thread that misses one asks.
+ *
+ * Announcements may come late (the thread's loop is busy) and answers several times; nothing depends on either but
+ * promptness. The channel never keeps a thread alive.
+ */
+import { BroadcastChannel, getEnvironmentData, setEnvironmentData, threadId } from 'node:worker_threads';
+import { openRing, type Ring } from './layout.js';
+
+/** Bumped when messages or rings change in a way that an older copy of the package would misread. */
+const EDITION = 'advanced-caching/1';
+const ASK_AGAIN_MS = [10, 30, 100, 300, 1000, 3000];
+
+type Message =
+  | { readonly type: 'ring'; readonly key: string; readonly buffer: SharedArrayBuffer }
+  | { readonly type: 'gone'; readonly key: string; readonly instance: string }
+  | { readonly type: 'ask'; readonly key: string };
+
+interface Book {
+  readonly rings: Map<string, Ring>;
+  /** Who in this thread wants to hear of each key's rings. */
+  readonly seekers: Map<string, Set<(ring: Ring) => void>>;
+  channel: BroadcastChannel | undefined;
+}
+
+const book: Book = { rings: new Map(), seekers: new Map(), channel: undefined };
+
+/** The ring of a key, if this thread has heard of one. */
+export function findRing(key: string): Ring | undefined {
+  const known = book.rings.get(key);
+  if (known) return known;
+  const inherited = getEnvironmentData(environmentName(key));
+  return inherited instanceof SharedArrayBuffer ? learn(key, inherited) : undefined;
+}
+
+/** Makes a ring known to every thread of the process. */
+export function announceRing(key: string, ring: Ring): void {
+  remember(key, ring);
+  send({ type: 'ring', key, buffer: ring.buffer });
+}
+
+/** Forgets a ring everywhere; who holds it keeps it. */
+export function withdrawRing(key: string, ring: Ring): void {
+  forget(key, ring.instance);
+  send({ type: 'gone', key, instance: ring.instance });
+}
+
+/**
+ * Calls `onRing` with the key's ring, now if it is known, and again whenever another ring is announced for the key.
+ *
+ * @returns its off
+ */
+export function seekRing(key: string, onRing: (ring: Ring) => void): () => void {
+  const seekers = book.seekers.get(key) ?? new Set();
+  book.seekers.set(key, seekers.add(onRing));
+  const known = findRing(key);
+  let timer: NodeJS.Timeout | undefined;
+  if (known) {
+    onRing(known);
+    openChannel();
+  } else {
+    ask(0);
+  }
+
+  function ask(attempt: number): void {
+    send({ type: 'ask', key });
+    const wait = ASK_AGAIN_MS[Math.min(attempt, ASK_AGAIN_MS.length - 1)];
+    timer = setTimeout(() => {
+      if (!book.rings.has(key)) ask(attempt + 1);
+    }, wait).unref();
+  }
+  return () => {
+    clearTimeout(timer);
+    seekers.delete(onRing);
+    if (seekers.size === 0 && book.seekers.get(key) === seekers) book.seekers.delete(key);
+  };
+}
+
+/** Ends this thread's part in the directory; the next use opens it again. */
+export function closeDirectory(): void {
+  for (const [key, ring] of book.rings) forget(key, ring.instance);
+  book.seekers.clear();
+  book.channel?.close();
+  book.channel = undefined;
+}
+
+/** Every ring that this thread has heard of. */
+export function knownRings(): ReadonlyMap<string, Ring> {
+  return book.rings;
+}
+
+function environmentName(key: string): string {
+  return `${EDITION}/ring/${key}`;
+}
+
+function remember(key: string, ring: Ring): void {
+  book.rings.set(key, ring);
+  setEnvironmentData(environmentName(key), ring.buffer);
+}
+
+function forget(key: string, instance: string): void {
+  if (book.rings.get(key)?.instance !== instance) return;
+  book.rings.delete(key);
+  setEnvironmentData(environmentName(key), undefined);
+}
+
+/** What came from another thread, or another copy of the package, isn't trusted to be a ring of ours. */
+function learn(key: string, buffer: unknown): Ring | undefined {
+  let ring: Ring;
+  try {
+    ring = openRing(buffer);
+  } catch (error) {
+    process.emitWarning(`advanced-caching: the ring of '${key}' was refused in thread ${threadId}: ${(error as Error).message}`, 'AdvancedCachingWarning');
+    return undefined;
+  }
+  const known = book.rings.get(key);
+  if (known?.instance === ring.instance) return known;
+  remember(key, ring);
+  return ring;
+}
+
+function openChannel(): BroadcastChannel {
+  if (book.channel) return book.channel;
+  const channel = new BroadcastChannel(EDITION);
+  // @types/node types the event as unknown.
+  channel.onmessage = (event) => receive((event as { data: Message }).data);
+  channel.unref();
+  book.channel = channel;
+  return channel;
+}
+
+function send(message: Message): void {
+  openChannel().postMessage(message);
+}
+
+function receive(message: Message): void {
+  switch (message.type) {
+    case 'ring': {
+      const known = book.rings.get(message.key);
+      const ring = learn(message.key, message.buffer);
+      if (ring && ring !== known) for (const onRing of [...(book.seekers.get(message.key) ?? [])]) onRing(ring);
+      return;
+    }
+    case 'gone':
+      forget(message.key, message.instance);
+      return;
+    case 'ask': {
+      const ring = book.rings.get(message.key);
+      if (ring) send({ type: 'ring', key: message.key, buffer: ring.buffer });
+      return;
+    }
+    default:
+      // A word of a newer edition: not for us.
+      return;
+  }
+}

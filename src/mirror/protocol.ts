@@ -1,0 +1,155 @@
+/**
+ * Publishing into a ring, and taking a snapshot out of it. Model c2 of docs/mirror.md (test/models/c_ring.pml, -DSLOTSEQ
+ * -DRMW); the order of every line matters.
+ *
+ * A reader has loaded VERSION = v, found SEQ = v in v's slot, copied the bytes, and validates: SEQ is still v?
+ *
+ * 1. SEQ is still v, and the writer didn't touch the slot meanwhile: the bytes are those of v.
+ * 2. The writer began to reuse the slot before the copy ended: it set SEQ = -1 first, and sets it to a later version only
+ *    after its last byte. A ring version comes back after 2^31 publishes, so SEQ isn't v again: dropped, read again.
+ * 3. The writer's bytes rise above its SEQ = -1, or the reader's copy sinks below its validation (ECMAScript allows
+ *    both for plain accesses next to `Atomics.load` and `Atomics.store`, and AArch64 does both). Not here: the writer
+ *    invalidates by an exchange and the reader validates by an or: two read-modify-writes of one word are ordered
+ *    one after the other. Writer's first: the reader sees -1. Reader's first: its copy happened before the
+ *    exchange, so before the writer's bytes. test/models/axiom_litmus.py checks this for ECMAScript, ARM and x86.
+ * 4. The length, offset and times may be of two writes until validated: so they are bounded before use.
+ * 5. The writer dies anywhere in a publish: VERSION still names the slot before, which a ring of two or more slots
+ *    didn't touch. Its successor, started when it is provably dead, invalidates the half-written slot again.
+ *    It died after storing OFF8 and before CAP8: the old, smaller capacity at the new place is within the new area.
+ * 6. A second writer publishes meanwhile: the compare-exchange of VERSION fails, and the publish throws. (OWNER keeps it
+ *    from getting that far.)
+ * 7. The writer publishes faster than the reader copies: four tries, then the caller keeps what it has. Wait-free.
+ */
+import { crc32 } from 'node:zlib';
+import { ProtocolError, SnapshotTooLargeError } from '../core/errors.js';
+import type { Snapshot, SnapshotMeta } from '../core/snapshot.js';
+import { direct, type SharedAccess } from './access.js';
+import {
+  BEING_WRITTEN,
+  CAP8,
+  CRC,
+  LEN,
+  OFF8,
+  type Ring,
+  readMeta,
+  roundUp8,
+  SEQ,
+  slotBase,
+  slotOf,
+  VERSION,
+  VERSION_MASK,
+  writeMeta,
+} from './layout.js';
+
+const COPY_CHUNK = 1024 * 1024;
+const TRIES = 4;
+
+/**
+ * Publishes, one touch of shared memory a step, so that a test can stop between any two. Left unfinished it is a writer
+ * that died. Answers the new ring version.
+ *
+ * @throws SnapshotTooLargeError before anything is touched, when the ring can't hold that many bytes
+ * @throws ProtocolError when another writer has published meanwhile
+ */
+export function* publishSteps(ring: Ring, snapshot: Snapshot, access: SharedAccess, chunk: number = COPY_CHUNK): Generator<void, number> {
+  const { words, buffer } = ring;
+  const { bytes } = snapshot;
+  const previous = access.load(words, VERSION);
+  const version = (previous + 1) & VERSION_MASK;
+  const slot = slotOf(ring, version);
+  const grown = bytes.byteLength > access.load(words, slot + CAP8) * 8 ? room(ring, bytes.byteLength, access) : undefined;
+  yield;
+  access.exchange(words, slot + SEQ, BEING_WRITTEN);
+  yield;
+  if (grown) {
+    if (buffer.byteLength < grown.end) buffer.grow(grown.end);
+    yield;
+    access.store(words, slot + OFF8, grown.offset / 8);
+    yield;
+    access.store(words, slot + CAP8, grown.capacity / 8);
+    yield;
+  }
+  access.store(words, slot + LEN, bytes.byteLength);
+  yield;
+  access.store(words, slot + CRC, crc32(bytes) | 0);
+  yield;
+  writeMeta(access, words, slot, snapshot);
+  yield;
+  const target = new Uint8Array(buffer, access.load(words, slot + OFF8) * 8, bytes.byteLength);
+  for (let at = 0; at < bytes.byteLength; at += chunk) {
+    access.copyIn(target.subarray(at, at + chunk), bytes.subarray(at, at + chunk));
+    yield;
+  }
+  access.store(words, slot + SEQ, version);
+  yield;
+  if (access.compareExchange(words, VERSION, previous, version) !== previous) {
+    throw new ProtocolError('Two writers published into one ring: this one stops');
+  }
+  yield;
+  access.notify(words, VERSION);
+  return version;
+}
+
+/** `publishSteps`, all of them at once. */
+export function publish(ring: Ring, snapshot: Snapshot, access: SharedAccess = direct): number {
+  const steps = publishSteps(ring, snapshot, access);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** A place past every slot's area, twice as large as asked for, so that a growing value moves seldom. */
+function room(ring: Ring, length: number, access: SharedAccess): { offset: number; capacity: number; end: number } {
+  const { words, buffer } = ring;
+  let offset = words.byteLength;
+  for (let slot = 0; slot < ring.slots; slot++) {
+    const base = slotBase(slot);
+    offset = Math.max(offset, (access.load(words, base + OFF8) + access.load(words, base + CAP8)) * 8);
+  }
+  const largest = (buffer.maxByteLength - words.byteLength) / (2 * ring.slots);
+  const capacity = Math.min(roundUp8(2 * length), largest);
+  const end = offset + capacity;
+  if (length > capacity || end > buffer.maxByteLength) {
+    throw new SnapshotTooLargeError(`Expected a snapshot of at most ${largest} bytes, got ${length} (option \`maxBytes\`)`);
+  }
+  return { offset, capacity, end };
+}
+
+/** A snapshot taken out of a ring: its bytes are private. */
+export interface Taken {
+  readonly ringVersion: number;
+  readonly bytes: Uint8Array;
+  readonly meta: SnapshotMeta;
+}
+
+/** Why there is none: nothing published yet, four tries lost against a faster writer, or bytes that fail their checks. */
+export type NotTaken =
+  | { readonly why: 'empty' }
+  | { readonly why: 'busy' }
+  | { readonly why: 'corrupt' | 'too-large'; readonly ringVersion: number };
+
+/** Takes the newest snapshot. Never waits, never throws, copies at most four times. */
+export function take(ring: Ring, maxBytes: number, access: SharedAccess = direct): Taken | NotTaken {
+  const { words, buffer } = ring;
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    const version = access.load(words, VERSION);
+    const slot = slotOf(ring, version);
+    if (access.load(words, slot + SEQ) !== version) {
+      if (version === 0) return { why: 'empty' };
+      continue;
+    }
+    const length = access.load(words, slot + LEN) >>> 0;
+    const offset = access.load(words, slot + OFF8) * 8;
+    const checksum = access.load(words, slot + CRC) >>> 0;
+    const meta = readMeta(access, words, slot);
+    const inside = offset >= words.byteLength && offset + length <= buffer.byteLength;
+    const bytes = inside && length <= maxBytes ? access.copyOut(new Uint8Array(buffer, offset, length)) : undefined;
+    if (access.readModifyWrite(words, slot + SEQ) !== version) continue;
+    // From here on everything read above is of one publish: a fault in it is the writer's, and stays.
+    if (bytes === undefined) return { why: inside ? 'too-large' : 'corrupt', ringVersion: version };
+    if (crc32(bytes) !== checksum) return { why: 'corrupt', ringVersion: version };
+    return { ringVersion: version, bytes, meta };
+  }
+  return { why: 'busy' };
+}
