@@ -92,6 +92,13 @@ export class TimeoutError extends AdvancedCachingError {
   }
 }
 
+/** Something asked of a schedule that was stopped. */
+export class StoppedError extends AdvancedCachingError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_STOPPED', message, options);
+  }
+}
+
 /** The shared memory, or a thread of the library, is in a state that the protocol forbids. */
 export class ProtocolError extends AdvancedCachingError {
   constructor(message: string, options?: ErrorOptions) {
