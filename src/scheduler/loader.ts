@@ -15,7 +15,8 @@ export type Loader<T> = (context: LoaderContext<T>) => T | Promise<T>;
 export interface RunLoaderOptions<T> {
   /** Milliseconds; `undefined` for no limit. */
   readonly timeout: number | undefined;
-  readonly previous: T | undefined;
+  /** Asked only when the loader looks: a value of 10 MB takes 100 ms to decode. */
+  readonly previous: () => T | undefined;
   readonly clock: Clock;
   /** Ends the run from outside: its reason becomes the rejection, at once. */
   readonly signal?: AbortSignal;
@@ -55,8 +56,14 @@ export function runLoader<T>(loader: Loader<T>, { timeout, previous, clock, sign
     timer?.unref();
     signal?.addEventListener('abort', onAbort, { once: true });
 
+    const context: LoaderContext<T> = {
+      signal: controller.signal,
+      get previous() {
+        return previous();
+      },
+    };
     // Both handlers stay attached after `abandon`, so that a late rejection has somewhere to go; settling twice is a no-op.
-    new Promise<T>((settle) => settle(loader({ signal: controller.signal, previous }))).then(
+    new Promise<T>((settle) => settle(loader(context))).then(
       (value) => {
         if (controller.signal.aborted) return;
         if (timeout !== undefined && clock.monotonic() - startedAt > timeout) {

@@ -51,6 +51,6 @@ export function piscinaLoader<T = unknown>(pool: PiscinaPool, options: PiscinaLo
 
   // Piscina reads `null` as "the pool's own".
   const where = { filename: filename === undefined ? null : String(filename), name: name ?? null };
-  return ({ signal, previous }) =>
-    pool.run({ previous: passPrevious ? previous : undefined }, { ...where, signal }) as Promise<T>;
+  return (context) =>
+    pool.run({ previous: passPrevious ? context.previous : undefined }, { ...where, signal: context.signal }) as Promise<T>;
 }

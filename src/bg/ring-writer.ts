@@ -1,0 +1,177 @@
+import { threadId } from 'node:worker_threads';
+import type { Clock } from '../core/clock.js';
+import { DuplicateWriterError, SnapshotTooLargeError, StoppedError, ValidationError } from '../core/errors.js';
+import type { OnError } from '../core/report.js';
+import type { Serializer } from '../core/serializer.js';
+import type { SnapshotMeta } from '../core/snapshot.js';
+import { claim, disown, type Ring, writeHealth } from '../mirror/layout.js';
+import { publish } from '../mirror/protocol.js';
+import { createReader, type Reader } from '../mirror/reader.js';
+import { type Loader, runLoader } from '../scheduler/loader.js';
+import { Repeater, type RepeaterStatus } from '../scheduler/repeater.js';
+
+/** Refuses a loaded value by throwing or answering `false` (or a Promise that does). Every other answer accepts it. */
+export type Validate<T> = (next: T, previous: T | undefined) => unknown;
+
+/** What a writer is to do: plain data, so that it can be sent to the thread that does it. Durations are milliseconds. */
+export interface WriterPlan {
+  readonly key: string;
+  /** 0: no schedule, only `refresh`. */
+  readonly interval: number;
+  readonly timeout: number | undefined;
+  readonly freshFor: number;
+  readonly maxBytes: number;
+  readonly runImmediately: boolean;
+}
+
+export interface WriterParts<T> {
+  readonly loader: Loader<T>;
+  readonly serializer: Serializer;
+  readonly validate?: Validate<T> | undefined;
+  readonly clock: Clock;
+}
+
+export interface WriterEvents {
+  onPublished(meta: SnapshotMeta, durationMs: number): void;
+  onFailed(error: Error, durationMs: number): void;
+}
+
+/** Where the numbers of the next publications start. */
+export interface Lead {
+  readonly epoch: number;
+  /** The last version that anyone published. */
+  readonly version: number;
+}
+
+/**
+ * Runs a loader on a schedule and publishes what it gives into a ring, in the thread that made it. It stands by until
+ * `lead` is called, and again after `standBy`.
+ */
+export class RingWriter<T> {
+  readonly #ring: Ring;
+  readonly #plan: WriterPlan;
+  readonly #parts: WriterParts<T>;
+  readonly #events: WriterEvents;
+  /** For `previous`: decodes only when it is asked. */
+  readonly #served: Reader<T>;
+  #last: T | undefined;
+  #lead: { epoch: number; version: number } | undefined;
+  #repeater: Repeater | undefined;
+  #failures = 0;
+  #published = false;
+  #startedAt = 0;
+  #stopped = false;
+
+  constructor(ring: Ring, plan: WriterPlan, parts: WriterParts<T>, events: WriterEvents) {
+    this.#ring = ring;
+    this.#plan = plan;
+    this.#parts = parts;
+    this.#events = events;
+    const { key, maxBytes } = plan;
+    const ignore: OnError = () => {};
+    this.#served = createReader<T>({ key, maxBytes, freeze: true, serializer: parts.serializer, onError: ignore, clock: parts.clock });
+    this.#served.attach(ring);
+  }
+
+  /**
+   * Takes the ring and starts the schedule.
+   *
+   * @throws DuplicateWriterError when another thread has the ring
+   */
+  lead(lead: Lead): void {
+    if (this.#stopped) return;
+    if (!claim(this.#ring, threadId)) throw new DuplicateWriterError(`'${this.#plan.key}' has a writer in another thread of this process`);
+    this.#lead = { ...lead };
+    const { interval, runImmediately } = this.#plan;
+    const { clock } = this.#parts;
+    this.#repeater = new Repeater({
+      name: `the loader of '${this.#plan.key}'`,
+      interval: interval > 0 ? interval : Number.MAX_SAFE_INTEGER,
+      run: (signal) => this.#run(signal),
+      clock,
+      runImmediately,
+      ref: false,
+      onError: (error) => this.#fail(error),
+    });
+    if (interval > 0) this.#repeater.start();
+    // Its failure has gone to `onError`.
+    else if (runImmediately) void this.#repeater.trigger().catch(() => {});
+  }
+
+  /** Stops the schedule and gives the ring back, without waiting for a run under way: what it brings is dropped. */
+  standBy(): void {
+    const repeater = this.#repeater;
+    this.#repeater = undefined;
+    this.#lead = undefined;
+    void repeater?.stop({ abort: true });
+    disown(this.#ring, threadId);
+  }
+
+  /** Runs the loader now, or joins the run under way; resolves when its value is published. */
+  refresh(): Promise<void> {
+    if (this.#repeater) return this.#repeater.trigger();
+    const why = this.#stopped ? 'is stopped' : 'stands by: another process has the writer';
+    return Promise.reject(new StoppedError(`The writer of '${this.#plan.key}' ${why}`));
+  }
+
+  /** Waits for a run under way, or aborts it. */
+  async stop({ abort }: { abort: boolean }): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    await this.#repeater?.stop({ abort });
+    if (this.#lead) writeHealth(this.#ring, { state: 'closed' }, this.#parts.clock.monotonic());
+    this.#lead = undefined;
+    disown(this.#ring, threadId);
+  }
+
+  /** Of the schedule; `undefined` while standing by. */
+  schedule(): RepeaterStatus | undefined {
+    return this.#repeater?.status();
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { key, timeout, maxBytes, freshFor } = this.#plan;
+    const { loader, serializer, validate, clock } = this.#parts;
+    const lead = this.#lead;
+    this.#startedAt = clock.monotonic();
+    const previous = (): T | undefined => this.#last ?? this.#served.read();
+    const value = await runLoader(loader, { timeout, previous, clock, signal });
+    if (value === undefined) {
+      throw new ValidationError(`The loader of '${key}' returned undefined, which readers take for "no value yet": return null for an absent value`);
+    }
+    if (validate && (await validate(value, previous())) === false) throw new ValidationError(`\`validate\` refused the new value of '${key}'`);
+    const bytes = serializer.dumps(value);
+    if (!(bytes instanceof Uint8Array)) throw new ValidationError(`Expected the serializer of '${key}' to give a Uint8Array`);
+    if (bytes.byteLength > maxBytes) {
+      throw new SnapshotTooLargeError(`Expected a snapshot of '${key}' of at most ${maxBytes} bytes, got ${bytes.byteLength} (option \`maxBytes\`)`);
+    }
+    if (lead === undefined || lead !== this.#lead) throw new StoppedError(`The writer of '${key}' stopped while its loader ran`);
+    const now = clock.monotonic();
+    const meta: SnapshotMeta = {
+      epoch: lead.epoch,
+      version: lead.version + 1,
+      createdAt: clock.wall(),
+      createdAtMonotonic: now,
+      freshFor,
+      codec: serializer.name ?? '',
+    };
+    publish(this.#ring, { ...meta, bytes });
+    lead.version = meta.version;
+    this.#failures = 0;
+    this.#published = true;
+    // A value kept for the next `validate` saves decoding it.
+    if (validate) this.#last = value;
+    writeHealth(this.#ring, { state: 'live', failures: 0, lastOk: now }, now);
+    this.#events.onPublished(meta, now - this.#startedAt);
+  }
+
+  #fail(error: Error): void {
+    const now = this.#parts.clock.monotonic();
+    this.#failures++;
+    if (this.#lead) {
+      // A writer that never had a value is still initializing, however often it fails.
+      writeHealth(this.#ring, { state: this.#published ? 'interrupted' : 'initializing', failures: this.#failures }, now);
+    }
+    this.#events.onFailed(error, now - this.#startedAt);
+  }
+}
