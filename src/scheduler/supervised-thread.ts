@@ -174,13 +174,13 @@ export class SupervisedThread {
     const { threadId } = worker;
     let error: Error | undefined;
     this.#worker = worker;
-    if (!this.#keepAlive) worker.unref();
     worker.once('online', () => {
       // `terminate` may have been called meanwhile, by `stop` or `restart`.
       if (this.#state !== 'starting') return;
       this.#state = 'up';
       this.#upSince = clock.monotonic();
       this.#call('onUp', () => this.#options.onUp?.(worker));
+      if (!this.#keepAlive && this.#worker === worker) this.unref();
       for (const { message, transfer } of this.#queue.splice(0)) worker.postMessage(message, transfer);
     });
     worker.on('message', (message: unknown) => this.#call('onMessage', () => this.#options.onMessage?.(message)));
@@ -192,6 +192,8 @@ export class SupervisedThread {
       this.#worker = undefined;
       if (this.#state !== 'stopping') this.#goDown(error ?? this.#restartReason, exitCode, threadId);
     });
+    // Last: a listener for 'message' refs the worker again, here as in `onUp`.
+    if (!this.#keepAlive) worker.unref();
   }
 
   #goDown(error: Error | undefined, exitCode: number | undefined, threadId: number | undefined): void {
