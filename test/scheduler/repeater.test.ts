@@ -173,6 +173,21 @@ test('a retry is never later than the start that was due anyway', async (t) => {
   repeater.start();
   await clock.advance(3000);
   t.deepEqual(starts, [0, 750, 1500, 2250, 3000]);
+
+  const slow = make(clock, { run: async () => (await takes(clock, 600)(), Promise.reject(new Error('down'))), retry: { base: 1e9, max: 1e9 } });
+  slow.repeater.start();
+  await clock.advance(3000);
+  t.deepEqual(slow.starts, [0, 1000, 2000, 3000]);
+});
+
+test('a run that is always late leaves the event loop a turn before the next', async (t) => {
+  const clock = fakeClock();
+  let left = 5;
+  const { repeater, starts } = make(clock, { run: async () => { if (left-- > 0) clock.block(1500); } });
+  repeater.start();
+  await settle();
+  t.deepEqual(starts, [0]);
+  t.deepEqual(clock.timers(), [{ in: 0, ref: true }]);
 });
 
 test('a run that outlasts its interval and fails waits for its back-off too', async (t) => {
