@@ -13,13 +13,13 @@ import type { Loader } from './loader.js';
  */
 export async function loadLoader<T = unknown>(href: string, exportName?: string): Promise<Loader<T>> {
   const url = parse(href);
-  const name = exportName ?? (decodeURIComponent(url.hash.slice(1)) || 'default');
+  const name = exportName ?? (nameInHash(url) || 'default');
   // Without the hash: Node would make one instance of the module for each hash.
   url.hash = '';
   const exports = unwrap((await import(url.href)) as Readonly<Record<string, unknown>>);
-  const found = exports[name];
+  const found = Object.hasOwn(exports, name) ? exports[name] : undefined;
   if (typeof found === 'function') return found as Loader<T>;
-  if (name in exports) throw new TypeError(`Expected the export '${name}' of ${url.href} to be a function, got ${show(found)}`);
+  if (Object.hasOwn(exports, name)) throw new TypeError(`Expected the export '${name}' of ${url.href} to be a function, got ${show(found)}`);
   const names = Object.keys(exports).sort();
   const has = names.length === 0 ? 'nothing' : names.map((each) => `'${each}'`).join(', ');
   throw new TypeError(`Expected ${url.href} to export a function '${name}', it exports ${has}`);
@@ -29,6 +29,14 @@ function parse(href: string): URL {
   const url = URL.canParse(href) ? new URL(href) : undefined;
   if (url) return url;
   throw new TypeError(`Expected \`loader\` to be the URL of a module, as in new URL('./refresh.js', import.meta.url), got ${show(href)}`);
+}
+
+function nameInHash(url: URL): string {
+  try {
+    return decodeURIComponent(url.hash.slice(1));
+  } catch (cause) {
+    throw new TypeError(`Expected the hash of ${url.href} to be the name of an export, percent-encoded`, { cause });
+  }
 }
 
 /** A CommonJS module shows its `module.exports` as `default`; one compiled from ESM has the real default inside it. */

@@ -81,6 +81,8 @@ export class SupervisedThread {
   #restarts = 0;
   #upSince: number | undefined;
   #lastError: Error | undefined;
+  /** Stands in for the error that a terminated thread doesn't have. */
+  #restartReason: Error | undefined;
   #stopped: Promise<'ended' | 'terminated'> | undefined;
 
   constructor(options: SupervisedThreadOptions) {
@@ -115,7 +117,7 @@ export class SupervisedThread {
   /** Ends a thread that no longer answers, as if it had crashed with `reason`: another one follows after the back-off. */
   restart(reason: Error): void {
     if (this.#state !== 'up' && this.#state !== 'starting') return;
-    this.#lastError = reason;
+    this.#restartReason = reason;
     void this.#worker?.terminate();
   }
 
@@ -166,41 +168,40 @@ export class SupervisedThread {
         ...(resourceLimits ? { resourceLimits } : {}),
       });
     } catch (thrown) {
-      this.#lastError = toError(thrown);
-      this.#goDown(this.#lastError, undefined, undefined);
+      this.#goDown(toError(thrown), undefined, undefined);
       return;
     }
     const { threadId } = worker;
     let error: Error | undefined;
     this.#worker = worker;
-    if (!this.#keepAlive) worker.unref();
     worker.once('online', () => {
       // `terminate` may have been called meanwhile, by `stop` or `restart`.
       if (this.#state !== 'starting') return;
       this.#state = 'up';
       this.#upSince = clock.monotonic();
       this.#call('onUp', () => this.#options.onUp?.(worker));
+      if (!this.#keepAlive && this.#worker === worker) this.unref();
       for (const { message, transfer } of this.#queue.splice(0)) worker.postMessage(message, transfer);
     });
     worker.on('message', (message: unknown) => this.#call('onMessage', () => this.#options.onMessage?.(message)));
     worker.on('messageerror', (thrown) => report(thrown, this.#options.onError, `a message of the thread ${name}`));
     worker.on('error', (thrown: unknown) => {
       error = toError(thrown);
-      this.#lastError = error;
     });
-    const reasonBefore = this.#lastError;
     worker.once('exit', (exitCode) => {
       this.#worker = undefined;
-      // A reason given to `restart` stands in for the error that a terminated thread doesn't have.
-      const reason = error ?? (this.#lastError === reasonBefore ? undefined : this.#lastError);
-      if (this.#state !== 'stopping') this.#goDown(reason, exitCode, threadId);
+      if (this.#state !== 'stopping') this.#goDown(error ?? this.#restartReason, exitCode, threadId);
     });
+    // Last: a listener for 'message' refs the worker again, here as in `onUp`.
+    if (!this.#keepAlive) worker.unref();
   }
 
   #goDown(error: Error | undefined, exitCode: number | undefined, threadId: number | undefined): void {
     const { clock, random } = this.#options;
     if (this.#upSince !== undefined && clock.monotonic() - this.#upSince >= this.#backoff.max) this.#crashes = 0;
     this.#upSince = undefined;
+    this.#restartReason = undefined;
+    this.#lastError = error ?? this.#lastError;
     const restartInMs = backoffDelay(this.#crashes, this.#backoff, random);
     this.#crashes += 1;
     this.#restarts += 1;
