@@ -1,6 +1,7 @@
 import type { PackedError } from '../core/packed-error.js';
 import type { SnapshotMeta } from '../core/snapshot.js';
 import type { RepeaterStatus } from '../scheduler/repeater.js';
+import type { SerializerName } from '../serializers/resolve.js';
 import type { Lead, WriterPlan } from './ring-writer.js';
 
 /** What a registration asks of the dedicated thread. `id` is the registration's; `call` is answered by a `done`. */
@@ -10,7 +11,7 @@ export type ToLoaderThread =
       readonly id: number;
       readonly plan: WriterPlan;
       readonly href: string;
-      readonly serializer: string | undefined;
+      readonly serializer: SerializerName | undefined;
       readonly buffer: SharedArrayBuffer;
     }
   | { readonly type: 'lead'; readonly id: number; readonly lead: Lead }
@@ -19,6 +20,7 @@ export type ToLoaderThread =
   | { readonly type: 'stop'; readonly id: number; readonly call: number; readonly abort: boolean };
 
 export type FromLoaderThread =
+  | { readonly type: 'started'; readonly id: number }
   | { readonly type: 'published'; readonly id: number; readonly meta: SnapshotMeta; readonly durationMs: number; readonly schedule: RepeaterStatus | undefined }
   | { readonly type: 'failed'; readonly id: number; readonly error: PackedError; readonly durationMs: number; readonly schedule: RepeaterStatus | undefined }
   | { readonly type: 'done'; readonly call: number; readonly error?: PackedError };

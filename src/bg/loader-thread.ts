@@ -2,17 +2,17 @@
  * The dedicated worker thread: runs the loaders that were given as modules, with their schedules. A loader that blocks
  * blocks this thread and no event loop of the application. It publishes into the rings itself.
  */
+import { parentPort } from 'node:worker_threads';
 import { systemClock } from '../core/clock.js';
+import { checkFunction } from '../core/options.js';
 import { packError } from '../core/packed-error.js';
 import { toError } from '../core/report.js';
-import type { Serializer } from '../core/serializer.js';
 import { openRing } from '../mirror/layout.js';
-import { loadModule } from '../scheduler/load-module.js';
+import { loadLoader } from '../scheduler/load-module.js';
 import { serveThread } from '../scheduler/thread-side.js';
-import { postToOwner } from '../scheduler/thread-side.js';
 import { resolveSerializer, type SerializerOption } from '../serializers/resolve.js';
 import type { FromLoaderThread, ToLoaderThread } from './loader-messages.js';
-import { RingWriter, type Validate } from './ring-writer.js';
+import { RingWriter, type Validate, type Work } from './ring-writer.js';
 
 const writers = new Map<number, RingWriter<unknown>>();
 
@@ -24,7 +24,7 @@ serveThread({
 });
 
 function tell(message: FromLoaderThread): void {
-  postToOwner(message);
+  parentPort?.postMessage(message);
 }
 
 async function handle(message: ToLoaderThread): Promise<void> {
@@ -33,7 +33,11 @@ async function handle(message: ToLoaderThread): Promise<void> {
       writers.set(message.id, makeWriter(message));
       return;
     case 'lead':
-      writers.get(message.id)?.lead(message.lead);
+      try {
+        writers.get(message.id)?.lead(message.lead);
+      } catch (thrown) {
+        tell({ type: 'failed', id: message.id, error: packError(toError(thrown)), durationMs: 0, schedule: undefined });
+      }
       return;
     case 'stand-by':
       writers.get(message.id)?.standBy();
@@ -62,46 +66,36 @@ async function answer(call: number, work: Promise<void> | undefined): Promise<vo
 }
 
 function makeWriter({ id, plan, href, serializer, buffer }: Extract<ToLoaderThread, { type: 'add' }>): RingWriter<unknown> {
-  // The module is imported at its first run, so that a module that fails is a failed refresh: reported, and retried.
-  const parts = lazy(() => loadModule(href));
-  let own: Serializer | undefined;
+  let work: Promise<Work<unknown>> | undefined;
   const writer = new RingWriter<unknown>(
     openRing(buffer),
     plan,
-    {
-      clock: systemClock,
-      loader: async (context) => {
-        const module = await parts();
-        own = module.exports['serializer'] === undefined ? undefined : resolveSerializer(module.exports['serializer'] as SerializerOption);
-        return module.loader(context);
-      },
-      serializer: {
-        get name() {
-          return (own ?? resolveSerializer(serializer as SerializerOption | undefined)).name ?? '';
-        },
-        dumps: (value) => (own ?? resolveSerializer(serializer as SerializerOption | undefined)).dumps(value),
-        loads: (bytes) => (own ?? resolveSerializer(serializer as SerializerOption | undefined)).loads(bytes),
-      },
-      validate: async (next, previous) => {
-        const validate = (await parts()).exports['validate'];
-        return typeof validate === 'function' ? (validate as Validate<unknown>)(next, previous) : true;
-      },
+    () => {
+      // Imported at the first run, so that a module that fails is a failed refresh: reported, and tried again.
+      work ??= loadWork(href, serializer).catch((error: unknown) => {
+        work = undefined;
+        throw error;
+      });
+      return work;
     },
     {
+      onStarted: () => tell({ type: 'started', id }),
       onPublished: (meta, durationMs) => tell({ type: 'published', id, meta, durationMs, schedule: writer.schedule() }),
       onFailed: (error, durationMs) => tell({ type: 'failed', id, error: packError(error), durationMs, schedule: writer.schedule() }),
     },
+    systemClock,
   );
   return writer;
 }
 
-function lazy<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make().catch((error: unknown) => {
-      made = undefined;
-      throw error;
-    });
-    return made;
+/** The module may export `validate` and `serializer` beside the loader: functions of the registration can't cross threads. */
+async function loadWork(href: string, serializer: SerializerOption | undefined): Promise<Work<unknown>> {
+  const { loader, exports } = await loadLoader(href);
+  const { validate, serializer: own } = exports;
+  checkFunction(`the export validate of ${href}`, validate);
+  return {
+    loader,
+    serializer: resolveSerializer((own ?? serializer) as SerializerOption | undefined),
+    validate: validate as Validate<unknown> | undefined,
   };
 }

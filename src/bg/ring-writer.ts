@@ -1,7 +1,6 @@
 import { threadId } from 'node:worker_threads';
 import type { Clock } from '../core/clock.js';
 import { DuplicateWriterError, SnapshotTooLargeError, StoppedError, ValidationError } from '../core/errors.js';
-import type { OnError } from '../core/report.js';
 import type { Serializer } from '../core/serializer.js';
 import type { SnapshotMeta } from '../core/snapshot.js';
 import { claim, disown, type Ring, writeHealth } from '../mirror/layout.js';
@@ -24,14 +23,15 @@ export interface WriterPlan {
   readonly runImmediately: boolean;
 }
 
-export interface WriterParts<T> {
+/** What the plan is done with. */
+export interface Work<T> {
   readonly loader: Loader<T>;
   readonly serializer: Serializer;
   readonly validate?: Validate<T> | undefined;
-  readonly clock: Clock;
 }
 
 export interface WriterEvents {
+  onStarted?(): void;
   onPublished(meta: SnapshotMeta, durationMs: number): void;
   onFailed(error: Error, durationMs: number): void;
 }
@@ -43,17 +43,32 @@ export interface Lead {
   readonly version: number;
 }
 
+/** What does a plan: here, or in the dedicated thread. */
+export interface Engine {
+  /** Takes the ring and starts the schedule. */
+  lead(lead: Lead): void;
+  /** Stops the schedule and gives the ring back, without waiting for a run under way: what it brings is dropped. */
+  standBy(): void;
+  /** Runs the loader now, or joins the run under way; resolves when its value is published. */
+  refresh(): Promise<void>;
+  /** For good. Waits for a run under way, or aborts it. */
+  stop(how: { abort: boolean }): Promise<void>;
+  /** Of the schedule; `undefined` while standing by. */
+  schedule(): RepeaterStatus | undefined;
+}
+
 /**
  * Runs a loader on a schedule and publishes what it gives into a ring, in the thread that made it. It stands by until
  * `lead` is called, and again after `standBy`.
  */
-export class RingWriter<T> {
+export class RingWriter<T> implements Engine {
   readonly #ring: Ring;
   readonly #plan: WriterPlan;
-  readonly #parts: WriterParts<T>;
+  readonly #work: () => Work<T> | Promise<Work<T>>;
   readonly #events: WriterEvents;
+  readonly #clock: Clock;
   /** For `previous`: decodes only when it is asked. */
-  readonly #served: Reader<T>;
+  #served: Reader<T> | undefined;
   #last: T | undefined;
   #lead: { epoch: number; version: number } | undefined;
   #repeater: Repeater | undefined;
@@ -62,20 +77,16 @@ export class RingWriter<T> {
   #startedAt = 0;
   #stopped = false;
 
-  constructor(ring: Ring, plan: WriterPlan, parts: WriterParts<T>, events: WriterEvents) {
+  /** @param work asked before each run: what it throws is a failed refresh */
+  constructor(ring: Ring, plan: WriterPlan, work: () => Work<T> | Promise<Work<T>>, events: WriterEvents, clock: Clock) {
     this.#ring = ring;
     this.#plan = plan;
-    this.#parts = parts;
+    this.#work = work;
     this.#events = events;
-    const { key, maxBytes } = plan;
-    const ignore: OnError = () => {};
-    this.#served = createReader<T>({ key, maxBytes, freeze: true, serializer: parts.serializer, onError: ignore, clock: parts.clock });
-    this.#served.attach(ring);
+    this.#clock = clock;
   }
 
   /**
-   * Takes the ring and starts the schedule.
-   *
    * @throws DuplicateWriterError when another thread has the ring
    */
   lead(lead: Lead): void {
@@ -83,12 +94,11 @@ export class RingWriter<T> {
     if (!claim(this.#ring, threadId)) throw new DuplicateWriterError(`'${this.#plan.key}' has a writer in another thread of this process`);
     this.#lead = { ...lead };
     const { interval, runImmediately } = this.#plan;
-    const { clock } = this.#parts;
     this.#repeater = new Repeater({
       name: `the loader of '${this.#plan.key}'`,
       interval: interval > 0 ? interval : Number.MAX_SAFE_INTEGER,
       run: (signal) => this.#run(signal),
-      clock,
+      clock: this.#clock,
       runImmediately,
       ref: false,
       onError: (error) => this.#fail(error),
@@ -98,7 +108,6 @@ export class RingWriter<T> {
     else if (runImmediately) void this.#repeater.trigger().catch(() => {});
   }
 
-  /** Stops the schedule and gives the ring back, without waiting for a run under way: what it brings is dropped. */
   standBy(): void {
     const repeater = this.#repeater;
     this.#repeater = undefined;
@@ -107,34 +116,33 @@ export class RingWriter<T> {
     disown(this.#ring, threadId);
   }
 
-  /** Runs the loader now, or joins the run under way; resolves when its value is published. */
   refresh(): Promise<void> {
     if (this.#repeater) return this.#repeater.trigger();
     const why = this.#stopped ? 'is stopped' : 'stands by: another process has the writer';
     return Promise.reject(new StoppedError(`The writer of '${this.#plan.key}' ${why}`));
   }
 
-  /** Waits for a run under way, or aborts it. */
   async stop({ abort }: { abort: boolean }): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
     await this.#repeater?.stop({ abort });
-    if (this.#lead) writeHealth(this.#ring, { state: 'closed' }, this.#parts.clock.monotonic());
+    if (this.#lead) writeHealth(this.#ring, { state: 'closed' }, this.#clock.monotonic());
     this.#lead = undefined;
     disown(this.#ring, threadId);
   }
 
-  /** Of the schedule; `undefined` while standing by. */
   schedule(): RepeaterStatus | undefined {
     return this.#repeater?.status();
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     const { key, timeout, maxBytes, freshFor } = this.#plan;
-    const { loader, serializer, validate, clock } = this.#parts;
+    const clock = this.#clock;
     const lead = this.#lead;
     this.#startedAt = clock.monotonic();
-    const previous = (): T | undefined => this.#last ?? this.#served.read();
+    this.#events.onStarted?.();
+    const { loader, serializer, validate } = await this.#work();
+    const previous = (): T | undefined => this.#last ?? this.#readServed(serializer);
     const value = await runLoader(loader, { timeout, previous, clock, signal });
     if (value === undefined) {
       throw new ValidationError(`The loader of '${key}' returned undefined, which readers take for "no value yet": return null for an absent value`);
@@ -165,8 +173,18 @@ export class RingWriter<T> {
     this.#events.onPublished(meta, now - this.#startedAt);
   }
 
+  #readServed(serializer: Serializer): T | undefined {
+    if (!this.#served) {
+      const { key, maxBytes } = this.#plan;
+      // A value that this serializer can't read is no `previous`; the next publish replaces it.
+      this.#served = createReader<T>({ key, maxBytes, freeze: true, serializer, onError: () => {}, clock: this.#clock });
+      this.#served.attach(this.#ring);
+    }
+    return this.#served.read();
+  }
+
   #fail(error: Error): void {
-    const now = this.#parts.clock.monotonic();
+    const now = this.#clock.monotonic();
     this.#failures++;
     if (this.#lead) {
       // A writer that never had a value is still initializing, however often it fails.

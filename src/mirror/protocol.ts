@@ -153,3 +153,16 @@ export function take(ring: Ring, maxBytes: number, access: SharedAccess = direct
   }
   return { why: 'busy' };
 }
+
+/** Of the newest snapshot, without its bytes, for a writer that goes on where the last one stopped. */
+export function newestMeta(ring: Ring): SnapshotMeta | undefined {
+  const { words } = ring;
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    const version = direct.load(words, VERSION);
+    const slot = slotOf(ring, version);
+    if (direct.load(words, slot + SEQ) !== version) continue;
+    const meta = readMeta(direct, words, slot);
+    if (direct.readModifyWrite(words, slot + SEQ) === version) return meta;
+  }
+  return undefined;
+}

@@ -1,6 +1,12 @@
 import { show } from '../core/options.js';
 import type { Loader } from './loader.js';
 
+/** A loader, with all that its module exports. */
+export interface LoadedModule<T> {
+  readonly loader: Loader<T>;
+  readonly exports: Readonly<Record<string, unknown>>;
+}
+
 /**
  * Imports a loader from a module.
  *
@@ -11,14 +17,14 @@ import type { Loader } from './loader.js';
  * @param exportName overrides the hash; default `'default'`
  * @throws (rejects) TypeError when there is no such export or it isn't a function; what the import threw
  */
-export async function loadLoader<T = unknown>(href: string, exportName?: string): Promise<Loader<T>> {
+export async function loadLoader<T = unknown>(href: string, exportName?: string): Promise<LoadedModule<T>> {
   const url = parse(href);
   const name = exportName ?? (nameInHash(url) || 'default');
   // Without the hash: Node would make one instance of the module for each hash.
   url.hash = '';
   const exports = unwrap((await import(url.href)) as Readonly<Record<string, unknown>>);
   const found = Object.hasOwn(exports, name) ? exports[name] : undefined;
-  if (typeof found === 'function') return found as Loader<T>;
+  if (typeof found === 'function') return { loader: found as Loader<T>, exports };
   if (Object.hasOwn(exports, name)) throw new TypeError(`Expected the export '${name}' of ${url.href} to be a function, got ${show(found)}`);
   const names = Object.keys(exports).sort();
   const has = names.length === 0 ? 'nothing' : names.map((each) => `'${each}'`).join(', ');

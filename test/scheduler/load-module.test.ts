@@ -3,7 +3,7 @@ import { loadLoader } from '../../dist/scheduler/load-module.js';
 
 const href = (file: string): string => new URL(`./fixtures/${file}`, import.meta.url).href;
 const call = async (file: string, name?: string): Promise<unknown> =>
-  (await loadLoader(href(file), name))({ signal: new AbortController().signal, previous: undefined });
+  (await loadLoader(href(file), name)).loader({ signal: new AbortController().signal, previous: undefined });
 
 test('takes the default export, the one that the hash names, or the one asked for', async (t) => {
   t.is(await call('loaders.js'), 'default');

@@ -16,7 +16,7 @@ function pool(t: { teardown(fn: () => unknown): void }, options: ConstructorPara
   return made;
 }
 
-const options = { timeout: undefined, previous: undefined, clock: systemClock };
+const options = { timeout: undefined, previous: (): unknown => undefined, clock: systemClock };
 
 test('runs on a thread of the pool, from a URL, an href or the pool’s own module', async (t) => {
   const own = pool(t, { filename: TASKS.href });
@@ -30,9 +30,9 @@ test('runs on a thread of the pool, from a URL, an href or the pool’s own modu
 test('the present value travels only when asked for', async (t) => {
   const threads = pool(t);
   const withIt = piscinaLoader<{ task: unknown }>(threads, { filename: TASKS, passPrevious: true });
-  t.deepEqual((await runLoader(withIt, { ...options, previous: { task: new Map([[1, 2]]) } })).task, { previous: { task: new Map([[1, 2]]) } });
+  t.deepEqual((await runLoader(withIt, { ...options, previous: () => ({ task: new Map([[1, 2]]) }) })).task, { previous: { task: new Map([[1, 2]]) } });
   const without = piscinaLoader<{ task: unknown }>(threads, { filename: TASKS });
-  t.deepEqual((await runLoader(without, { ...options, previous: { task: () => 'not cloneable' } })).task, { previous: undefined });
+  t.deepEqual((await runLoader(without, { ...options, previous: () => ({ task: () => 'not cloneable' }) })).task, { previous: undefined });
 });
 
 test('the task’s error is the loader’s', async (t) => {
@@ -46,11 +46,11 @@ test('a task that blocks its thread is ended at the timeout, and the pool goes o
   const blocking = piscinaLoader(threads, { filename: TASKS, name: 'block', passPrevious: true });
   const begun = Atomics.waitAsync(new Int32Array(words), 0, 0, 60_000);
   const outside = new AbortController();
-  const promise = runLoader(blocking, { ...options, previous: words, signal: outside.signal });
+  const promise = runLoader(blocking, { ...options, previous: () => words, signal: outside.signal });
   t.is(await begun.value, 'ok');
   outside.abort(new Error('enough'));
   await t.throwsAsync(promise, { message: 'enough' });
-  await t.throwsAsync(runLoader(blocking, { ...options, previous: words, timeout: 50 }), { instanceOf: TimeoutError });
+  await t.throwsAsync(runLoader(blocking, { ...options, previous: () => words, timeout: 50 }), { instanceOf: TimeoutError });
   const after = (await runLoader(piscinaLoader(threads, { filename: TASKS }), options)) as { threadId: number };
   t.not(after.threadId, 0);
 });

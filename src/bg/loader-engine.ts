@@ -1,0 +1,230 @@
+import type { Clock, Timer } from '../core/clock.js';
+import { StoppedError, TimeoutError } from '../core/errors.js';
+import { unpackError } from '../core/packed-error.js';
+import { disown, type Ring, writeHealth } from '../mirror/layout.js';
+import { newestMeta } from '../mirror/protocol.js';
+import type { RepeaterStatus } from '../scheduler/repeater.js';
+import { SupervisedThread, type ThreadDown } from '../scheduler/supervised-thread.js';
+import type { SerializerName } from '../serializers/resolve.js';
+import type { FromLoaderThread, ToLoaderThread } from './loader-messages.js';
+import type { Engine, Lead, WriterEvents, WriterPlan } from './ring-writer.js';
+
+/** What a loader that blocks its thread gets beyond its `timeout` before the thread is ended: its timer can't fire there. */
+const GRACE_MS = 1000;
+
+/** The dedicated thread of this thread's registrations: one for all of them, made with the first, ended with `stop`. */
+export class LoaderThread {
+  readonly #thread: SupervisedThread;
+  readonly #engines = new Map<number, LoaderEngine>();
+  readonly #calls = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
+  #nextCall = 1;
+
+  constructor(clock: Clock) {
+    this.#thread = new SupervisedThread({
+      url: new URL('./loader-thread.js', import.meta.url),
+      name: 'advanced-caching loaders',
+      clock,
+      ref: false,
+      onMessage: (message) => this.#receive(message as FromLoaderThread),
+      onUp: (worker) => {
+        for (const engine of this.#engines.values()) for (const message of engine.introduction()) worker.postMessage(message);
+      },
+      onDown: (down) => this.#down(down),
+    });
+  }
+
+  add(engine: LoaderEngine): void {
+    this.#engines.set(engine.id, engine);
+    // A thread that isn't up yet gets the introduction in `onUp`.
+    if (this.#thread.status().state === 'up') for (const message of engine.introduction()) this.#thread.post(message);
+    else this.#thread.start();
+  }
+
+  /** For a thread that is up; one that isn't learns the state in `onUp`. */
+  tell(message: ToLoaderThread): void {
+    if (this.#thread.status().state === 'up') this.#thread.post(message);
+  }
+
+  call(message: (call: number) => ToLoaderThread): Promise<void> {
+    const call = this.#nextCall++;
+    return new Promise((resolve, reject) => {
+      this.#calls.set(call, { resolve, reject });
+      if (!this.#thread.post(message(call))) {
+        this.#calls.delete(call);
+        reject(new StoppedError('The dedicated thread is stopped'));
+      }
+    });
+  }
+
+  remove(id: number): void {
+    this.#engines.delete(id);
+  }
+
+  restart(reason: Error): void {
+    this.#thread.restart(reason);
+  }
+
+  status(): ReturnType<SupervisedThread['status']> {
+    return this.#thread.status();
+  }
+
+  async stop(timeout: number): Promise<void> {
+    await this.#thread.stop(timeout);
+    this.#failCalls(new StoppedError('The dedicated thread is stopped'));
+  }
+
+  #receive(message: FromLoaderThread): void {
+    if (message.type !== 'done') {
+      this.#engines.get(message.id)?.receive(message);
+      return;
+    }
+    const call = this.#calls.get(message.call);
+    this.#calls.delete(message.call);
+    if (message.error) call?.reject(unpackError(message.error));
+    else call?.resolve();
+  }
+
+  #down({ error, exitCode, threadId }: ThreadDown): void {
+    const reason = error ?? new StoppedError(`The dedicated thread ended by itself (exit code ${exitCode}): did a loader call process.exit()?`);
+    const running = [...this.#engines.values()].filter((engine) => engine.running);
+    for (const engine of this.#engines.values()) engine.threadDied(threadId, running.length === 0 || engine.running ? reason : undefined);
+    this.#failCalls(reason);
+  }
+
+  #failCalls(reason: Error): void {
+    for (const [id, { reject }] of this.#calls) {
+      this.#calls.delete(id);
+      reject(reason);
+    }
+  }
+}
+
+let nextId = 1;
+
+/** A writer whose loader is a module: the `RingWriter` is in the dedicated thread, and this is its shadow here. */
+export class LoaderEngine implements Engine {
+  readonly id: number = nextId++;
+  readonly #thread: LoaderThread;
+  readonly #ring: Ring;
+  readonly #plan: WriterPlan;
+  readonly #href: string;
+  readonly #serializer: SerializerName | undefined;
+  readonly #events: WriterEvents;
+  readonly #clock: Clock;
+  #lead: Lead | undefined;
+  #schedule: RepeaterStatus | undefined;
+  #watchdog: Timer | undefined;
+  #failures = 0;
+  /** Whether the loader is running, as far as was heard. */
+  running = false;
+
+  constructor(
+    thread: LoaderThread,
+    ring: Ring,
+    plan: WriterPlan,
+    module: { href: string; serializer: SerializerName | undefined },
+    events: WriterEvents,
+    clock: Clock,
+  ) {
+    this.#thread = thread;
+    this.#ring = ring;
+    this.#plan = plan;
+    this.#href = module.href;
+    this.#serializer = module.serializer;
+    this.#events = events;
+    this.#clock = clock;
+    thread.add(this);
+  }
+
+  /** What a thread that starts from nothing has to hear. */
+  introduction(): ToLoaderThread[] {
+    const add: ToLoaderThread = {
+      type: 'add',
+      id: this.id,
+      plan: this.#plan,
+      href: this.#href,
+      serializer: this.#serializer,
+      buffer: this.#ring.buffer,
+    };
+    return this.#lead ? [add, { type: 'lead', id: this.id, lead: this.#lead }] : [add];
+  }
+
+  lead(lead: Lead): void {
+    this.#lead = lead;
+    this.#thread.tell({ type: 'lead', id: this.id, lead });
+  }
+
+  standBy(): void {
+    this.#lead = undefined;
+    this.#schedule = undefined;
+    this.#thread.tell({ type: 'stand-by', id: this.id });
+  }
+
+  refresh(): Promise<void> {
+    return this.#thread.call((call) => ({ type: 'refresh', id: this.id, call }));
+  }
+
+  async stop({ abort }: { abort: boolean }): Promise<void> {
+    this.#lead = undefined;
+    this.#watchdog?.cancel();
+    if (this.#thread.status().state === 'up') {
+      await this.#thread.call((call) => ({ type: 'stop', id: this.id, call, abort })).catch(() => {
+        // The thread died meanwhile: it is stopped all the same.
+      });
+    }
+    this.#thread.remove(this.id);
+  }
+
+  schedule(): RepeaterStatus | undefined {
+    return this.#schedule;
+  }
+
+  receive(message: Exclude<FromLoaderThread, { type: 'done' }>): void {
+    this.running = message.type === 'started';
+    this.#watchdog?.cancel();
+    this.#watchdog = undefined;
+    switch (message.type) {
+      case 'started':
+        this.#watch();
+        this.#events.onStarted?.();
+        return;
+      case 'published':
+        this.#failures = 0;
+        this.#schedule = message.schedule;
+        if (this.#lead?.epoch === message.meta.epoch) this.#lead = { epoch: message.meta.epoch, version: message.meta.version };
+        this.#events.onPublished(message.meta, message.durationMs);
+        return;
+      case 'failed':
+        this.#failures++;
+        this.#schedule = message.schedule;
+        this.#events.onFailed(unpackError(message.error), message.durationMs);
+        return;
+      default:
+        throw new TypeError(`Unknown message ${(message as { type: unknown }).type}`);
+    }
+  }
+
+  /** The thread's `exit` event came: it is provably dead, and its successor may go on with the ring. */
+  threadDied(threadId: number | undefined, reason: Error | undefined): void {
+    this.running = false;
+    this.#watchdog?.cancel();
+    if (threadId !== undefined) disown(this.#ring, threadId);
+    const newest = newestMeta(this.#ring);
+    if (this.#lead && newest?.epoch === this.#lead.epoch) this.#lead = { epoch: newest.epoch, version: Math.max(newest.version, this.#lead.version) };
+    if (!reason) return;
+    this.#failures++;
+    if (this.#lead) {
+      writeHealth(this.#ring, { state: newest ? 'interrupted' : 'initializing', failures: this.#failures }, this.#clock.monotonic());
+    }
+    this.#events.onFailed(reason, 0);
+  }
+
+  #watch(): void {
+    const { timeout, key } = this.#plan;
+    if (timeout === undefined) return;
+    this.#watchdog = this.#clock.setTimer(() => {
+      this.#thread.restart(new TimeoutError(`The loader of '${key}' blocked its thread past its timeout of ${timeout} ms: the thread is started anew`));
+    }, timeout + GRACE_MS);
+    this.#watchdog.unref();
+  }
+}
