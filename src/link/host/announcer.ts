@@ -1,0 +1,129 @@
+/** The writer's side of the socket: tells each reader the newest news, one unacknowledged message at a time. */
+import type { Server, Socket } from 'node:net';
+import type { Clock, Timer } from '../../core/clock.js';
+import { ProtocolError } from '../../core/errors.js';
+import { NO_NEWS, type Announcer, type News } from '../ports.js';
+import { newNonce, proof, PROTOCOL, receive, sameProof, send, type ReaderMessage } from './messages.js';
+
+/** More processes than this don't follow one key on one host; whoever opens more connections is not let in. */
+const MAX_CONNECTIONS = 1024;
+/** For proving that it may join, a connection has this many milliseconds: a reader may be blocked meanwhile. */
+const JOIN_WITHIN = 15_000;
+/** The news is told again this often, as a sign of life. */
+export const HEARTBEAT = 1000;
+
+export interface AnnouncerOptions {
+  readonly server: Server;
+  readonly token: string;
+  readonly key: string;
+  readonly clock: Clock;
+  readonly ref: boolean;
+  /** A reader joined that has a snapshot of this epoch. */
+  onReader(epoch: number): void;
+  /** Each second, before the sign of life. */
+  onBeat(): void;
+}
+
+interface Reader {
+  readonly socket: Socket;
+  joined: boolean;
+  /** The number of the message that it hasn't acknowledged; 0 for none. */
+  unacknowledged: number;
+  /** Whether there is something newer than that message. */
+  behind: boolean;
+}
+
+export class SocketAnnouncer implements Announcer {
+  readonly #options: AnnouncerOptions;
+  readonly #readers = new Set<Reader>();
+  #news: News = NO_NEWS;
+  #lastNumber = 0;
+  #beat: Timer | undefined;
+  #closed = false;
+
+  constructor(options: AnnouncerOptions) {
+    this.#options = options;
+    options.server.on('connection', this.#onConnection);
+    this.#armBeat();
+  }
+
+  get readers(): number {
+    let joined = 0;
+    for (const reader of this.#readers) if (reader.joined) joined += 1;
+    return joined;
+  }
+
+  announce(news: News): void {
+    this.#news = news;
+    for (const reader of this.#readers) this.#tell(reader);
+  }
+
+  /** Ends every connection. The server is the lease's, and is closed by it. */
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#beat?.cancel();
+    this.#options.server.off('connection', this.#onConnection);
+    for (const { socket } of this.#readers) socket.destroy();
+    this.#readers.clear();
+    return Promise.resolve();
+  }
+
+  /** Newest wins: what a reader hasn't taken is one flag, however often something was announced meanwhile. */
+  #tell(reader: Reader): void {
+    if (!reader.joined) return;
+    if (reader.unacknowledged !== 0) {
+      reader.behind = true;
+      return;
+    }
+    this.#lastNumber += 1;
+    reader.unacknowledged = this.#lastNumber;
+    reader.behind = false;
+    send(reader.socket, ['news', this.#lastNumber, this.#news.epoch, this.#news.version]);
+  }
+
+  readonly #onConnection = (socket: Socket): void => {
+    const { token, key, clock, ref } = this.#options;
+    socket.on('error', () => socket.destroy());
+    if (this.#closed || this.#readers.size >= MAX_CONNECTIONS) {
+      socket.destroy();
+      return;
+    }
+    if (!ref) socket.unref();
+    const reader: Reader = { socket, joined: false, unacknowledged: 0, behind: false };
+    const nonce = newNonce();
+    const deadline = clock.setTimer(() => socket.destroy(), JOIN_WITHIN);
+    deadline.unref();
+    this.#readers.add(reader);
+    socket.on('close', () => {
+      deadline.cancel();
+      this.#readers.delete(reader);
+    });
+    receive<ReaderMessage>(socket, ['join', 'ack'], (message) => {
+      if (message[0] === 'ack') {
+        if (message[1] === 0 || message[1] !== reader.unacknowledged) throw new ProtocolError('A reader acknowledged what it was not told');
+        reader.unacknowledged = 0;
+        if (reader.behind) this.#tell(reader);
+        return;
+      }
+      const [, protocol, readerNonce, itsProof, epoch] = message;
+      if (reader.joined || protocol !== PROTOCOL) throw new ProtocolError('A reader joined twice, or in another protocol');
+      if (!sameProof(itsProof, proof(token, 'reader', nonce, readerNonce, key))) throw new ProtocolError('A stranger tried to join');
+      deadline.cancel();
+      reader.joined = true;
+      send(socket, ['welcome', proof(token, 'writer', nonce, readerNonce, key)]);
+      this.#tell(reader);
+      this.#options.onReader(epoch);
+    });
+    send(socket, ['hello', PROTOCOL, nonce]);
+  };
+
+  #armBeat(): void {
+    this.#beat = this.#options.clock.setTimer(() => {
+      this.#options.onBeat();
+      if (this.#closed) return;
+      for (const reader of this.#readers) this.#tell(reader);
+      this.#armBeat();
+    }, HEARTBEAT);
+    if (!this.#options.ref) this.#beat.unref();
+  }
+}

@@ -1,0 +1,45 @@
+/** Clears away what writers left that were killed in the middle of a write. Run by the one who holds the key's lease. */
+import { lstat, readdir, unlink } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Clock } from '../../core/clock.js';
+import { codeOf, isInFlight } from './files.js';
+import type { HostPlace } from './place.js';
+
+const TEMPORARY = /^([0-9a-f]{64}|token)(?:\.epoch)?\.(\d{1,10})\.[0-9a-f]{12}\.tmp$/;
+/** After this long nobody is still writing: the process id has gone to another process. */
+const OLD = 3_600_000;
+
+/** Deletes the temporary files of this key, and of the token, whose process is dead, or that are an hour old. */
+export async function sweep(place: HostPlace, key: string, clock: Clock): Promise<number> {
+  const own = basename(place.path(key));
+  let deleted = 0;
+  for (const name of await readdir(place.directory)) {
+    const match = TEMPORARY.exec(name);
+    if (!match || (match[1] !== own && match[1] !== 'token')) continue;
+    const path = join(place.directory, name);
+    if (!(await isLeftover(path, Number(match[2]), clock))) continue;
+    try {
+      await unlink(path);
+      deleted += 1;
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+    }
+  }
+  return deleted;
+}
+
+async function isLeftover(path: string, pid: number, clock: Clock): Promise<boolean> {
+  // A thread of this process that was terminated in a write: the lease is ours now, so that thread doesn't run any more.
+  if (pid === process.pid) return !isInFlight(path);
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: the process lives, and is another user's.
+    if (codeOf(error) === 'ESRCH') return true;
+  }
+  try {
+    return clock.wall() - (await lstat(path)).mtimeMs > OLD;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,268 @@
+/**
+ * The writer's side: stands for the lease of a key, and is its writer while it holds it.
+ *
+ * `standing-by`: another process holds the lease, or none does yet; it is followed, and when its connection closes (the kernel
+ * closes it when the process dies) the lease is tried for at once. `taking-over`: the lease is held, and the epoch is being
+ * settled. `leading`: granted; publishes are accepted. `closed`: for good.
+ */
+import { systemClock } from '../../core/clock.js';
+import { StoreError } from '../../core/errors.js';
+import { report, toError } from '../../core/report.js';
+import { isNewer, type Snapshot } from '../../core/snapshot.js';
+import { NO_NEWS, type Candidate, type CandidateEvents, type LinkStatus, type News } from '../ports.js';
+import { SocketAnnouncer } from './announcer.js';
+import { takeLease, type SocketLease } from './election.js';
+import { EpochFile } from './epoch-file.js';
+import { HostFollower, type HostLinkOptions } from './follow.js';
+import { sweep } from './janitor.js';
+import { Publications } from './publications.js';
+import type { SnapshotFile } from './snapshot-file.js';
+
+/** After `release`, for how long (milliseconds) the others go first. */
+const AFTER_YOU = 1000;
+
+/**
+ * Stands for the writer's role of a key on this host. One candidate has it; the others follow it, and when it dies one of
+ * them takes over within milliseconds. A frozen one keeps it, since nothing proves that it won't go on.
+ *
+ * @example
+ * const candidate = leadHost({
+ *   place: hostPlace(), key: 'flags', onSnapshot: show,
+ *   onGranted: ({ epoch, last }) => candidate.publish({ ...next, epoch, version: (last?.version ?? 0) + 1 }),
+ * });
+ */
+export function leadHost(options: HostLinkOptions & CandidateEvents): Candidate {
+  return new HostCandidate(options);
+}
+
+interface Office {
+  readonly lease: SocketLease;
+  readonly announcer: SocketAnnouncer;
+}
+
+interface Term {
+  readonly epoch: number;
+  readonly publications: Publications;
+  /** The mark of the file as this writer left it. */
+  identity: string | undefined;
+}
+
+class HostCandidate implements Candidate {
+  readonly #options: HostLinkOptions & CandidateEvents;
+  readonly #follower: HostFollower;
+  readonly #file: SnapshotFile;
+  readonly #epochs: EpochFile;
+  #phase: 'standing-by' | 'taking-over' | 'leading' | 'closed' = 'standing-by';
+  #office: Office | undefined;
+  #term: Term | undefined;
+  /** The highest epoch that any reader was seen to have. */
+  #seenEpoch = 0;
+  #takingOver: Promise<void> | undefined;
+
+  constructor(options: HostLinkOptions & CandidateEvents) {
+    this.#options = options;
+    this.#epochs = new EpochFile(options.place, options.key);
+    const followed: HostLinkOptions & CandidateEvents = {
+      ...options,
+      onState: (state, error) => {
+        options.onState?.(state, error);
+        if (state === 'live') options.onFollowing?.();
+      },
+    };
+    this.#follower = new HostFollower(followed, () => this.#contend());
+    this.#file = this.#follower.file;
+  }
+
+  publish(snapshot: Snapshot): Promise<void> {
+    const term = this.#term;
+    if (!term) return Promise.reject(new StoreError("Can't publish: this process is not the key's writer"));
+    if (snapshot.epoch !== term.epoch) {
+      return Promise.reject(new StoreError(`Can't publish under epoch ${snapshot.epoch}: this writer was granted ${term.epoch}`));
+    }
+    return term.publications.add(snapshot);
+  }
+
+  async release(): Promise<void> {
+    if (this.#phase !== 'leading') return;
+    await this.#resign();
+    this.#follower.resume(AFTER_YOU);
+  }
+
+  async close(): Promise<void> {
+    if (this.#phase !== 'closed') {
+      const leading = this.#phase === 'leading';
+      this.#phase = 'closed';
+      if (leading) await this.#resign();
+      await this.#takingOver;
+    }
+    await this.#follower.close();
+  }
+
+  poke(): void {
+    this.#follower.poke();
+  }
+
+  status(): LinkStatus {
+    return { ...this.#follower.status(), readers: this.#office?.announcer.readers ?? 0 };
+  }
+
+  /** Tries for the lease. `true`: this is the writer (or is closed), and there is nobody to follow. */
+  async #contend(): Promise<boolean> {
+    const { place, key, ref = false, clock = systemClock } = this.#options;
+    if (this.#phase !== 'standing-by') return true;
+    const lease = await takeLease(place, key, ref);
+    if (!lease) return false;
+    if (this.#isClosed()) {
+      await lease.release();
+      return true;
+    }
+    this.#phase = 'taking-over';
+    const announcer = new SocketAnnouncer({
+      server: lease.server,
+      token: lease.token,
+      key,
+      clock,
+      ref,
+      onReader: (epoch) => this.#onReader(epoch),
+      onBeat: () => this.#onBeat(),
+    });
+    this.#office = { lease, announcer };
+    // A connection that can't be accepted (no file descriptor is left) is that reader's loss: it polls, and tries again.
+    lease.server.on('error', (error) => this.#follower.fail('connect', error));
+    await this.#follower.lead();
+    await this.#takeOver();
+    return true;
+  }
+
+  #takeOver(): Promise<void> {
+    this.#takingOver = this.#begin();
+    return this.#takingOver;
+  }
+
+  /** Settles the epoch of a new term and starts it. Nothing that fails here takes the lease away again. Never rejects. */
+  async #begin(): Promise<void> {
+    const { place, key, clock = systemClock } = this.#options;
+    await this.#attempt(() => sweep(place, key, clock));
+    const loaded = await this.#attempt(() => this.#file.load());
+    const granted = (await this.#attempt(() => this.#epochs.read())) ?? 0;
+    const have = this.#follower.have;
+    const newest: News = loaded && isNewer(loaded.snapshot, have) ? loaded.snapshot : have;
+    let epoch = 0;
+    // A reader may come with a later one meanwhile.
+    while (epoch <= this.#seenEpoch) {
+      epoch = Math.max(granted, newest.epoch, this.#seenEpoch) + 1;
+      await this.#attempt(() => this.#epochs.write(epoch));
+    }
+    if (this.#isClosed() || !this.#office) {
+      await this.#resign();
+      return;
+    }
+    this.#phase = 'leading';
+    this.#follower.published(newest);
+    if (isNewer(newest, NO_NEWS)) this.#office.announcer.announce(newest);
+    this.#term = { epoch, publications: new Publications(newest, (snapshot) => this.#store(snapshot)), identity: loaded?.identity };
+    this.#guard(() => this.#options.onGranted({ epoch, last: loaded?.snapshot }));
+  }
+
+  /** The bytes first, then the news: no reader is told of what isn't there. */
+  async #store(snapshot: Snapshot): Promise<void> {
+    const term = this.#term;
+    const office = this.#office;
+    if (!term || !office || term.epoch !== snapshot.epoch) throw new StoreError("Can't publish: this process is not the key's writer any more");
+    if (!office.lease.held()) {
+      const error = new StoreError("Can't publish: the lease was lost, since the files of the namespace were taken away");
+      this.#dismiss(error);
+      throw error;
+    }
+    await this.#refuseIfFenced(term);
+    term.identity = await this.#file.put(snapshot);
+    this.#follower.published(snapshot);
+    if (this.#term === term) office.announcer.announce(snapshot);
+  }
+
+  /** The file changes under a writer only where there are two, which takes a directory that was deleted while in use. */
+  async #refuseIfFenced(term: Term): Promise<void> {
+    if (term.identity === undefined || !(await this.#file.changedSince(term.identity))) return;
+    const other = await this.#file.load().catch(() => undefined);
+    if (!other || other.snapshot.epoch <= term.epoch) return;
+    const error = new StoreError(`Can't publish under epoch ${term.epoch}: another writer has published under ${other.snapshot.epoch}`);
+    this.#seenEpoch = Math.max(this.#seenEpoch, other.snapshot.epoch);
+    this.#endTerm(error);
+    void this.#takeOver();
+    throw error;
+  }
+
+  /** A reader that has seen a later epoch would ignore all that is published here: so this writer takes a later one. */
+  #onReader(epoch: number): void {
+    this.#seenEpoch = Math.max(this.#seenEpoch, epoch);
+    if (!this.#term || epoch <= this.#term.epoch) return;
+    this.#endTerm(new StoreError(`Epoch ${this.#term.epoch} is over: a reader has seen ${epoch}`));
+    void this.#takeOver();
+  }
+
+  #onBeat(): void {
+    const office = this.#office;
+    if (this.#phase !== 'leading' || !office) return;
+    try {
+      if (office.lease.held()) return;
+      this.#dismiss(new StoreError('The lease was lost: the files of the namespace were taken away'));
+    } catch (error) {
+      this.#follower.fail('connect', error);
+    }
+  }
+
+  #endTerm(error: Error): void {
+    if (!this.#term) return;
+    this.#term.publications.abandon(error);
+    this.#term = undefined;
+    this.#phase = 'taking-over';
+    this.#guard(() => this.#options.onLost?.(error));
+  }
+
+  /** The lease is gone: back to the others. */
+  #dismiss(error: Error): void {
+    if (this.#phase !== 'leading') return;
+    this.#endTerm(error);
+    this.#phase = 'standing-by';
+    void this.#leaveOffice().then(() => this.#follower.resume(0));
+  }
+
+  /** Once running publishes are done. */
+  async #resign(): Promise<void> {
+    await this.#term?.publications.finish(new StoreError("Can't publish: this process gave the writer's role up"));
+    this.#term = undefined;
+    if (this.#phase !== 'closed') this.#phase = 'standing-by';
+    await this.#leaveOffice();
+  }
+
+  async #leaveOffice(): Promise<void> {
+    const office = this.#office;
+    this.#office = undefined;
+    // The listener first: a reader that is sent away tries for the lease at once.
+    const released = office?.lease.release();
+    await office?.announcer.close();
+    await released;
+  }
+
+  /** What `work` gives; `undefined` where it fails, which is told. */
+  async #attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      report(error, this.#options.onError, 'host link');
+      return undefined;
+    }
+  }
+
+  #guard(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      report(toError(error), this.#options.onError, 'a callback of the host link');
+    }
+  }
+
+  #isClosed(): boolean {
+    return this.#phase === 'closed';
+  }
+}

@@ -1,0 +1,47 @@
+/** Local sockets: how they are called on this platform, and how one is bound or tried. */
+import { connect, createServer, type Server } from 'node:net';
+import { codeOf } from './files.js';
+import { socketTag, type HostPlace } from './place.js';
+
+/** The name of a socket that is no file, and that goes with its process. */
+export function socketName(place: HostPlace, token: string, key: string): string {
+  const name = `advanced-caching/${place.id}/${socketTag(token, key)}`;
+  return place.sockets === 'pipe' ? `\\\\.\\pipe\\${name.replaceAll('/', '-')}` : `\0${name}`;
+}
+
+/** A server that listens on `path`. Rejects with EADDRINUSE where another one does. */
+export function listen(path: string, ref: boolean): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    if (!ref) server.unref();
+    server.once('error', reject);
+    // `exclusive`: in a cluster worker the primary would otherwise bind for all workers, and each of them would succeed.
+    server.listen({ path, exclusive: true }, () => {
+      server.off('error', reject);
+      resolve(server);
+    });
+  });
+}
+
+/** Connections that a closed server still had are not waited for: their owners end them. */
+export function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    // A server without connections closes at once; one with some has stopped listening by now, which is what counts.
+    setImmediate(resolve);
+  });
+}
+
+/** Whether somebody listens at the socket file `path`, as the kernel knows it: a frozen process does, a dead one doesn't. */
+export function isListening(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.unref();
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    // ENOENT: the file went while we looked, so an election is going on; EAGAIN: its queue is full, so it lives.
+    socket.once('error', (error) => resolve(codeOf(error) !== 'ECONNREFUSED'));
+  });
+}
