@@ -1,0 +1,41 @@
+import type { PackedError } from '../../core/packed-error.js';
+import type { LinkStatus } from '../ports.js';
+
+/** The BroadcastChannel on which the threads of a process and its link thread talk. Bumped with the words below. */
+export const LINK_CHANNEL = 'advanced-caching/1/link';
+
+/** What a thread wants of the link thread, said again until that one has it. */
+export interface Want {
+  /** Of this want: unique in the process. */
+  readonly id: string;
+  readonly role: 'follow' | 'lead';
+  readonly key: string;
+  readonly namespace: string;
+  readonly directory: string | undefined;
+  readonly maxBytes: number;
+  /** Milliseconds between two polls of the file. */
+  readonly pollInterval: number;
+  /** The ring to fill, or to take snapshots from; the link thread may know a better one, and announces that. */
+  readonly buffer: SharedArrayBuffer;
+}
+
+/** `to` is the link thread's id, `from` the asking thread's. */
+export type ToLink =
+  | { readonly type: 'hello'; readonly from: number; readonly wants: readonly string[] }
+  | { readonly type: 'want'; readonly to: number; readonly from: number; readonly want: Want }
+  | { readonly type: 'drop'; readonly to: number; readonly id: string };
+
+/** `id` is the want's. */
+export type FromLink =
+  /** Its answer to a `hello`, with those of the asked wants that it has. */
+  | { readonly type: 'here'; readonly link: number; readonly from: number | undefined; readonly has: readonly string[] }
+  /** This process writes the key now. */
+  | { readonly type: 'granted'; readonly id: string; readonly epoch: number; readonly version: number }
+  /** Another process writes the key, or none does yet. */
+  | { readonly type: 'stand-by'; readonly id: string }
+  /** Another thread of this process stands for the key already. */
+  | { readonly type: 'duplicate'; readonly id: string }
+  | { readonly type: 'problem'; readonly id: string; readonly error: PackedError }
+  | { readonly type: 'status'; readonly id: string; readonly status: PlainLinkStatus };
+
+export type PlainLinkStatus = Omit<LinkStatus, 'lastError'> & { readonly lastError: PackedError | undefined };
