@@ -4,7 +4,7 @@
  * ```
  * line 0  (128 B)  VERSION       ring version of the newest snapshot: 31 bits, wraps 0x7fffffff -> 0. Alone in its
  *                                line, since every read of every thread polls it.            writer, by compare-exchange
- * line 1  (128 B)  MAGIC 'ACM1', LAYOUT, HEADER_BYTES, SLOTS, BYTE_ORDER, INSTANCE x2        constant after birth
+ * line 1  (128 B)  MAGIC 'ACM1', LAYOUT, HEADER_BYTES, SLOTS, BYTE_ORDER, INSTANCE x2, BORN x2   constant after birth
  * line 2  (128 B)  OWNER         thread id + 1 of the one that may publish, 0 for nobody     by compare-exchange
  *                  STATE         0 initializing, 1 live, 2 interrupted, 3 closed             owner
  *                  FAILS         failed refreshes in a row                                   owner
@@ -22,7 +22,9 @@
  * orders an access after another only where both have equal ranges.
  */
 import { randomInt } from 'node:crypto';
+import { systemClock } from '../core/clock.js';
 import { WireFormatError } from '../core/errors.js';
+import { checkCount } from '../core/options.js';
 import type { SnapshotMeta } from '../core/snapshot.js';
 import { direct, type SharedAccess } from './access.js';
 
@@ -37,6 +39,7 @@ const HEADER_BYTES = LINE_WORDS + 2;
 const SLOTS = LINE_WORDS + 3;
 const BYTE_ORDER = LINE_WORDS + 4;
 const INSTANCE = LINE_WORDS + 5;
+const BORN = LINE_WORDS + 8;
 const OWNER = 2 * LINE_WORDS;
 const STATE = 2 * LINE_WORDS + 1;
 const FAILS = 2 * LINE_WORDS + 2;
@@ -74,33 +77,62 @@ export interface Ring {
   readonly slots: number;
   /** Tells two rings of one key apart. */
   readonly instance: string;
+  /** Monotonic milliseconds of its making: of two rings of one key, the younger counts. */
+  readonly born: number;
 }
 
 /** Of a serializer, in a slot. 0 is a custom one, which the reader must bring itself. */
 const CODECS = ['', 'json', 'v8', 'msgpack', 'protobuf'];
 
+/** Node 20 reserves no more for one buffer. */
+const MAX_RESERVED = 2 ** 32;
+
 /**
  * A new ring. Its address space is reserved once and grows in place, so that its handle stays good for ever.
  *
- * @param maxBytes the largest snapshot it must hold
+ * @param maxBytes the largest snapshot it must hold: up to 1 GiB with two slots
  * @param slots a power of two. Two are enough: a reader then survives one publish during its copy, and reads again after
  * two. More slots only make the second reading rarer, and cost their size in memory.
+ * @param startVersion the ring version before the first; a test of the wrap starts close to it
+ * @throws RangeError for a `maxBytes` that isn't a whole number of 1 or more, or too large for one buffer
  */
-export function createRing(maxBytes: number, slots: 2 | 4 = maxBytes <= 1024 * 1024 ? 4 : 2): Ring {
+export function createRing(maxBytes: number, slots: 2 | 4 = maxBytes <= 1024 * 1024 ? 4 : 2, startVersion = 0): Ring {
+  checkCount('maxBytes', maxBytes);
   const headerBytes = (HEADER_WORDS + slots * SLOT_WORDS) * 4;
-  const capacity = roundUp8(maxBytes);
-  // A slot that grows by doubling leaves dead areas that add up to less than its last one.
-  const buffer = new SharedArrayBuffer(headerBytes, { maxByteLength: headerBytes + 2 * slots * capacity });
+  const reserved = headerBytes + areas(slots) * roundUp8(maxBytes);
+  if (reserved > MAX_RESERVED) {
+    const most = Math.floor((MAX_RESERVED - headerBytes) / areas(slots) / 8) * 8;
+    throw new RangeError(`Expected \`maxBytes\` to be at most ${most}, got ${maxBytes}`);
+  }
+  const buffer = new SharedArrayBuffer(headerBytes, { maxByteLength: reserved });
   const words = new Int32Array(buffer, 0, headerBytes / 4);
+  words[VERSION] = startVersion;
   words[LAYOUT] = LAYOUT_VALUE;
   words[HEADER_BYTES] = headerBytes;
   words[SLOTS] = slots;
   words[BYTE_ORDER] = BYTE_ORDER_VALUE;
   words[INSTANCE] = randomInt(0x7fffffff);
   words[INSTANCE + 1] = randomInt(0x7fffffff);
-  for (let slot = 0; slot < slots; slot++) words[slotBase(slot) + SEQ] = BEING_WRITTEN;
+  writeDouble(direct, words, BORN, systemClock.monotonic());
+  for (let slot = 0; slot < slots; slot++) {
+    words[slotBase(slot) + SEQ] = BEING_WRITTEN;
+    words[slotBase(slot) + OFF8] = headerBytes / 8;
+  }
   words[MAGIC] = MAGIC_VALUE;
   return openRing(buffer);
+}
+
+/**
+ * How many of the largest snapshots the reserved space has room for. With one area a slot, and before each of the other
+ * slots' areas a gap just too small, the first fit of the last one still ends within 2 * slots - 1.
+ */
+function areas(slots: number): number {
+  return 2 * slots - 1;
+}
+
+/** The largest snapshot, in bytes, that a ring has room for. */
+export function largestSnapshot(ring: Ring): number {
+  return (ring.buffer.maxByteLength - ring.words.byteLength) / areas(ring.slots);
 }
 
 /** @throws WireFormatError for memory that isn't a ring, or one of a layout that this version doesn't know */
@@ -120,6 +152,7 @@ export function openRing(buffer: unknown): Ring {
     words: new Int32Array(buffer, 0, headerBytes / 4),
     slots,
     instance: `${head[INSTANCE]}.${head[INSTANCE + 1]}`,
+    born: readDouble(direct, head, BORN),
   };
 }
 

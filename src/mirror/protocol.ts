@@ -18,7 +18,9 @@
  *    It died after storing OFF8 and before CAP8: the old, smaller capacity at the new place is within the new area.
  * 6. A second writer publishes meanwhile: the compare-exchange of VERSION fails, and the publish throws. (OWNER keeps it
  *    from getting that far.)
- * 7. The writer publishes faster than the reader copies: four tries, then the caller keeps what it has. Wait-free.
+ * 7. A growing slot takes an area that another slot, or itself, has left. That one was left after the exchange that
+ *    invalidated its bytes, so 2 and 3 hold for who still copies them.
+ * 8. The writer publishes faster than the reader copies: four tries, then the caller keeps what it has. Wait-free.
  */
 import { crc32 } from 'node:zlib';
 import { ProtocolError, SnapshotTooLargeError } from '../core/errors.js';
@@ -29,6 +31,7 @@ import {
   CAP8,
   CRC,
   LEN,
+  largestSnapshot,
   OFF8,
   type Ring,
   readMeta,
@@ -45,8 +48,8 @@ const COPY_CHUNK = 1024 * 1024;
 const TRIES = 4;
 
 /**
- * Publishes, one touch of shared memory a step, so that a test can stop between any two. Left unfinished it is a writer
- * that died. Answers the new ring version.
+ * Publishes step by step, so that a test can stop in between. Left unfinished it is a writer that died. Answers the new
+ * ring version.
  *
  * @throws SnapshotTooLargeError before anything is touched, when the ring can't hold that many bytes
  * @throws ProtocolError when another writer has published meanwhile
@@ -57,13 +60,13 @@ export function* publishSteps(ring: Ring, snapshot: Snapshot, access: SharedAcce
   const previous = access.load(words, VERSION);
   const version = (previous + 1) & VERSION_MASK;
   const slot = slotOf(ring, version);
-  const grown = bytes.byteLength > access.load(words, slot + CAP8) * 8 ? room(ring, bytes.byteLength, access) : undefined;
+  const grown = bytes.byteLength > access.load(words, slot + CAP8) * 8 ? room(ring, slot, bytes.byteLength, access) : undefined;
+  // Before the slot is touched: the system may refuse the memory.
+  if (grown && buffer.byteLength < grown.offset + grown.capacity) buffer.grow(grown.offset + grown.capacity);
   yield;
   access.exchange(words, slot + SEQ, BEING_WRITTEN);
   yield;
   if (grown) {
-    if (buffer.byteLength < grown.end) buffer.grow(grown.end);
-    yield;
     access.store(words, slot + OFF8, grown.offset / 8);
     yield;
     access.store(words, slot + CAP8, grown.capacity / 8);
@@ -99,21 +102,30 @@ export function publish(ring: Ring, snapshot: Snapshot, access: SharedAccess = d
   }
 }
 
-/** A place past every slot's area, twice as large as asked for, so that a growing value moves seldom. */
-function room(ring: Ring, length: number, access: SharedAccess): { offset: number; capacity: number; end: number } {
-  const { words, buffer } = ring;
-  let offset = words.byteLength;
-  for (let slot = 0; slot < ring.slots; slot++) {
-    const base = slotBase(slot);
-    offset = Math.max(offset, (access.load(words, base + OFF8) + access.load(words, base + CAP8)) * 8);
-  }
-  const largest = (buffer.maxByteLength - words.byteLength) / (2 * ring.slots);
-  const capacity = Math.min(roundUp8(2 * length), largest);
-  const end = offset + capacity;
-  if (length > capacity || end > buffer.maxByteLength) {
+/**
+ * The first place that no other slot has and that is large enough: twice what is asked for, so that a growing value moves
+ * seldom. `areas` in layout.ts says why there always is one.
+ */
+function room(ring: Ring, slot: number, length: number, access: SharedAccess): { offset: number; capacity: number } {
+  const { words } = ring;
+  const largest = largestSnapshot(ring);
+  if (length > largest) {
     throw new SnapshotTooLargeError(`Expected a snapshot of at most ${largest} bytes, got ${length} (option \`maxBytes\`)`);
   }
-  return { offset, capacity, end };
+  const capacity = Math.min(roundUp8(2 * length), largest);
+  const others: { from: number; to: number }[] = [];
+  for (let index = 0; index < ring.slots; index++) {
+    const base = slotBase(index);
+    if (base === slot) continue;
+    const from = access.load(words, base + OFF8) * 8;
+    others.push({ from, to: from + access.load(words, base + CAP8) * 8 });
+  }
+  let offset = words.byteLength;
+  for (const { from, to } of others.sort((a, b) => a.from - b.from)) {
+    if (offset + capacity <= from) break;
+    offset = Math.max(offset, to);
+  }
+  return { offset, capacity };
 }
 
 /** A snapshot taken out of a ring: its bytes are private. */
@@ -136,7 +148,8 @@ export function take(ring: Ring, maxBytes: number, access: SharedAccess = direct
     const version = access.load(words, VERSION);
     const slot = slotOf(ring, version);
     if (access.load(words, slot + SEQ) !== version) {
-      if (version === 0) return { why: 'empty' };
+      // After the wrap 0 is a version like others, whose slot is reused only once VERSION has moved on.
+      if (version === 0 && access.load(words, VERSION) === 0) return { why: 'empty' };
       continue;
     }
     const length = access.load(words, slot + LEN) >>> 0;

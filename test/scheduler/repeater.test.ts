@@ -134,7 +134,7 @@ test('a jump of the wall clock, an hour either way, changes nothing', async (t) 
 test('the real loop, blocked for 20 intervals, catches up with one run', async (t) => {
   const starts: number[] = [];
   const repeater = new Repeater({
-    name: 'test', interval: 50, clock: systemClock, runImmediately: true, ref: true,
+    name: 'test', interval: 50, clock: systemClock, random: middle, runImmediately: true, ref: true,
     run: async () => void starts.push(systemClock.monotonic()),
   });
   repeater.start();
@@ -143,7 +143,7 @@ test('the real loop, blocked for 20 intervals, catches up with one run', async (
   while (starts.length < 4) await settle();
   await repeater.stop();
   t.true((starts[1] as number) >= until);
-  t.true((starts[2] as number) - (starts[1] as number) >= 44, 'an interval less 10 % lies between the catch-up run and the next');
+  t.true((starts[2] as number) - (starts[1] as number) >= 48, 'an interval lies between the catch-up run and the next; Node rounds timers to whole milliseconds');
 });
 
 test('a failed run is retried, at doubling delays, never slower than the interval, and each failure is told once', async (t) => {
