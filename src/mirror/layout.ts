@@ -4,7 +4,7 @@
  * ```
  * line 0  (128 B)  VERSION       ring version of the newest snapshot: 31 bits, wraps 0x7fffffff -> 0. Alone in its
  *                                line, since every read of every thread polls it.            writer, by compare-exchange
- * line 1  (128 B)  MAGIC 'ACM1', LAYOUT, HEADER_BYTES, SLOTS, BYTE_ORDER, INSTANCE x2, BORN x2   constant after birth
+ * line 1  (128 B)  MAGIC 'ACM1', LAYOUT, HEADER_BYTES, SLOTS, BYTE_ORDER, INSTANCE x2, SCOPE, BORN x2   constant after birth
  * line 2  (128 B)  OWNER         thread id + 1 of the one that may publish, 0 for nobody     by compare-exchange
  *                  STATE         0 initializing, 1 live, 2 interrupted, 3 closed             owner
  *                  FAILS         failed refreshes in a row                                   owner
@@ -39,6 +39,7 @@ const HEADER_BYTES = LINE_WORDS + 2;
 const SLOTS = LINE_WORDS + 3;
 const BYTE_ORDER = LINE_WORDS + 4;
 const INSTANCE = LINE_WORDS + 5;
+const SCOPE = LINE_WORDS + 7;
 const BORN = LINE_WORDS + 8;
 const OWNER = 2 * LINE_WORDS;
 const STATE = 2 * LINE_WORDS + 1;
@@ -69,12 +70,17 @@ const BYTE_ORDER_VALUE = 0x01020304;
 export const ringStates = ['initializing', 'live', 'interrupted', 'closed'] as const;
 export type RingState = (typeof ringStates)[number];
 
+/** Whose numbers a ring's snapshots have: this process's own, or those of all processes of the host. */
+const ringScopes = ['process', 'host'] as const;
+export type RingScope = (typeof ringScopes)[number];
+
 /** A ring of snapshots in shared memory, with the view through which its words are touched. */
 export interface Ring {
   readonly buffer: SharedArrayBuffer;
   /** Of fixed length: `Atomics` on a length-tracking view of a growable buffer costs twice as much. */
   readonly words: Int32Array;
   readonly slots: number;
+  readonly scope: RingScope;
   /** Tells two rings of one key apart. */
   readonly instance: string;
   /** Monotonic milliseconds of its making: of two rings of one key, the younger counts. */
@@ -94,9 +100,10 @@ const MAX_RESERVED = 2 ** 32;
  * @param slots a power of two. Two are enough: a reader then survives one publish during its copy, and reads again after
  * two. More slots only make the second reading rarer, and cost their size in memory.
  * @param startVersion the ring version before the first; a test of the wrap starts close to it
+ * @param scope whose numbers of epochs and versions its snapshots have
  * @throws RangeError for a `maxBytes` that isn't a whole number of 1 or more, or too large for one buffer
  */
-export function createRing(maxBytes: number, slots: 2 | 4 = maxBytes <= 1024 * 1024 ? 4 : 2, startVersion = 0): Ring {
+export function createRing(maxBytes: number, slots: 2 | 4 = maxBytes <= 1024 * 1024 ? 4 : 2, startVersion = 0, scope: RingScope = 'process'): Ring {
   checkCount('maxBytes', maxBytes);
   const headerBytes = (HEADER_WORDS + slots * SLOT_WORDS) * 4;
   const reserved = headerBytes + areas(slots) * roundUp8(maxBytes);
@@ -111,6 +118,7 @@ export function createRing(maxBytes: number, slots: 2 | 4 = maxBytes <= 1024 * 1
   words[HEADER_BYTES] = headerBytes;
   words[SLOTS] = slots;
   words[BYTE_ORDER] = BYTE_ORDER_VALUE;
+  words[SCOPE] = ringScopes.indexOf(scope);
   words[INSTANCE] = randomInt(0x7fffffff);
   words[INSTANCE + 1] = randomInt(0x7fffffff);
   writeDouble(direct, words, BORN, systemClock.monotonic());
@@ -151,6 +159,7 @@ export function openRing(buffer: unknown): Ring {
     buffer,
     words: new Int32Array(buffer, 0, headerBytes / 4),
     slots,
+    scope: ringScopes[head[SCOPE] as number] ?? 'host',
     instance: `${head[INSTANCE]}.${head[INSTANCE + 1]}`,
     born: readDouble(direct, head, BORN),
   };

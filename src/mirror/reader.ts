@@ -6,7 +6,7 @@ import { isNewer, type SnapshotMeta } from '../core/snapshot.js';
 import { isSerializerName, serializers } from '../serializers/resolve.js';
 import { direct, type SharedAccess } from './access.js';
 import { deepFreeze } from './freeze.js';
-import { type Ring, VERSION } from './layout.js';
+import { type Ring, type RingScope, VERSION } from './layout.js';
 import { type Taken, take } from './protocol.js';
 
 export interface ReaderOptions {
@@ -44,6 +44,8 @@ export interface Reader<T> {
   attach(ring: Ring | undefined): void;
   /** Of the snapshot that `read` answers. */
   meta(): SnapshotMeta | undefined;
+  /** The number of that snapshot; never decreases, also where a new writer counts from 1 again. 0 before the first. */
+  version(): number;
   counts(): ReaderCounts;
   lastProblem(): { readonly error: Error; readonly at: number } | undefined;
 }
@@ -65,6 +67,8 @@ export function createReader<T>(options: ReaderOptions): Reader<T> {
   let trust = TRUSTED_READS;
   let value: T | undefined;
   let meta: SnapshotMeta | undefined;
+  let scope: RingScope | undefined;
+  let version = 0;
   let problem: { error: Error; at: number } | undefined;
   const counts = { reads: 0, decodes: 0, fallbacks: 0, refused: 0, regressed: 0 };
 
@@ -96,7 +100,8 @@ export function createReader<T>(options: ReaderOptions): Reader<T> {
   }
 
   function adopt(taken: Taken): void {
-    if (meta !== undefined && !isNewer(taken.meta, meta)) {
+    // Numbers of another scope say nothing about which is newer.
+    if (meta !== undefined && ring?.scope === scope && !isNewer(taken.meta, meta)) {
       if (isNewer(meta, taken.meta)) counts.regressed++;
       seen = taken.ringVersion;
       return;
@@ -112,6 +117,8 @@ export function createReader<T>(options: ReaderOptions): Reader<T> {
     }
     value = decoded;
     meta = taken.meta;
+    scope = ring?.scope;
+    version = Math.max(meta.version, version + 1);
     seen = taken.ringVersion;
   }
 
@@ -143,6 +150,7 @@ export function createReader<T>(options: ReaderOptions): Reader<T> {
       seen = next ? NEVER_SEEN : 0;
     },
     meta: () => meta,
+    version: () => version,
     counts: () => ({ ...counts, reads: counts.reads + TRUSTED_READS - trust }),
     lastProblem: () => problem,
   };

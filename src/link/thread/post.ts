@@ -4,7 +4,7 @@ import { StoreError } from '../../core/errors.js';
 import { report, toError } from '../../core/report.js';
 import { isNewer, type Snapshot } from '../../core/snapshot.js';
 import { announceRing } from '../../mirror/directory.js';
-import { claim, createRing, disown, openRing, type Ring, writeHealth } from '../../mirror/layout.js';
+import { claim, createRing, disown, largestSnapshot, openRing, type Ring, writeHealth } from '../../mirror/layout.js';
 import { newestMeta, publish, take } from '../../mirror/protocol.js';
 import { watch } from '../../mirror/watch.js';
 import { followHost } from '../host/follow.js';
@@ -136,7 +136,7 @@ export class Post {
    * in one ring tear, in two rings they can't (model e, -DPRIVATE), and readers follow the ring that is announced last.
    */
   #own(): void {
-    if (!claim(this.#ring, threadId)) this.#ring = createRing((this.#ring.buffer.maxByteLength - this.#ring.words.byteLength) / (2 * this.#ring.slots), 'host');
+    if (!claim(this.#ring, threadId)) this.#ring = createRing(largestSnapshot(this.#ring), undefined, 0, 'host');
     claim(this.#ring, threadId);
     announceRing(this.key, this.#ring);
   }
