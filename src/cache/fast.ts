@@ -1,0 +1,92 @@
+import { coarseNow } from '../core/coarse-clock.js';
+import type { KeyPlan } from '../keys/compile.js';
+import type { Node } from '../stores/node.js';
+import type { NodeTable } from '../stores/node-table.js';
+import type { Answers } from './answers.js';
+import { ArgumentMemo, NOBODY } from './memo.js';
+import type { Args, Call } from './setup.js';
+
+/** A cached function without its controls: `this` and the arguments are the caller's. */
+export type Wrapper = (this: unknown, ...args: unknown[]) => unknown;
+
+/**
+ * The hit path on an `InMemCache`, where nothing is recorded. Everything else goes to `call`, which decides the same things again,
+ * by the table.
+ *
+ * A hit is: find the node, `coarseNow[0] < node.hotUntil`, mark it, answer. How the node is found depends on the key:
+ * 1. it is fixed: the wrapper holds the node itself. 2. one argument decides it: a memo, no key is built. 3. else: the key
+ * is built and looked up.
+ *
+ * No hit allocates. `arguments` is only handed on, so that V8 makes no object of it where the call is a hit.
+ */
+export function fastWrapper(key: KeyPlan, answers: Answers, table: NodeTable, call: Call): Wrapper {
+  const hit = (node: Node): unknown => {
+    node.visited = 1;
+    return answers.isPlain ? node.value : answers.ofNode(node);
+  };
+
+  if (key.fixed !== undefined) {
+    const fixed = key.fixed;
+    let node: Node = NOBODY;
+    return function () {
+      if ((coarseNow[0] as number) < node.hotUntil) {
+        node.visited = 1;
+        return answers.isPlain ? node.value : answers.ofNode(node);
+      }
+      if (table.now() < node.freshUntil) return hit(node);
+      node = table.nodes.get(fixed) ?? NOBODY;
+      return call(this, arguments, fixed);
+    };
+  }
+
+  /** After the memo, or without one: build the key, look it up. */
+  const byKey = (self: unknown, args: Args, memo: ArgumentMemo | undefined, position: number): unknown => {
+    let built: string;
+    try {
+      built = key.keyOf(args);
+    } catch (error) {
+      return answers.failed(error);
+    }
+    const node = table.nodes.get(built);
+    if (node === undefined || !table.isFresh(node)) return call(self, args, built);
+    memo?.remember(args[position], node);
+    return hit(node);
+  };
+
+  const [position] = key.positions ?? [];
+  if (key.positions?.length === 1 && position === 0) {
+    const memo = new ArgumentMemo(table);
+    const { nodes } = memo;
+    return function (argument) {
+      const node = nodes.get(argument);
+      if (node !== undefined) {
+        if ((coarseNow[0] as number) < node.hotUntil) {
+          node.visited = 1;
+          return answers.isPlain ? node.value : answers.ofNode(node);
+        }
+        if (table.now() < node.freshUntil) return hit(node);
+      }
+      return byKey(this, arguments, memo, 0);
+    };
+  }
+
+  if (key.positions?.length === 1 && position !== undefined) {
+    const memo = new ArgumentMemo(table);
+    const { nodes } = memo;
+    return function () {
+      const node = nodes.get(arguments[position]);
+      if (node !== undefined) {
+        if ((coarseNow[0] as number) < node.hotUntil) {
+          node.visited = 1;
+          return answers.isPlain ? node.value : answers.ofNode(node);
+        }
+        if (table.now() < node.freshUntil) return hit(node);
+      }
+      return byKey(this, arguments, memo, position);
+    };
+  }
+
+  return function () {
+    return byKey(this, arguments, undefined, 0);
+  };
+}

@@ -1,0 +1,122 @@
+/**
+ * A clock that costs a memory load: reading the real one (45-60 ns) would be most of a cache hit.
+ *
+ * One word in shared memory holds the host's monotonic time in seconds, or `NaN` while nobody ticks it. It is ticked by the
+ * *pulse*, a small thread of our own (a timer of this thread would stand still while the event loop is blocked).
+ *
+ * How to use it, and why that is exact: compare `coarseNow[0] < moment - COARSE_SLACK`. True means that the moment has not
+ * come, provided that the word lags by less than the slack; false (also for `NaN`) means nothing: ask `exactNow()`. So near
+ * a deadline, and while the pulse sleeps, the real clock decides, and time never runs backward across a decision.
+ *
+ * | the pulse is | and                                             | it becomes                                     |
+ * |--------------|-------------------------------------------------|------------------------------------------------|
+ * | absent       | `exactNow()` ran `HOT_READS` times in 100 ms    | awake (or absent for good: no thread to be had)|
+ * | awake        | `TICKS_AWAKE` ticks passed                      | asleep: the word becomes NaN, so readers ask   |
+ * | asleep       | `exactNow()` was called often again             | awake                                          |
+ * | any          | its thread ended                                | absent for good: the word becomes NaN          |
+ */
+import { performance } from 'node:perf_hooks';
+import { Worker, getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
+
+/** Seconds by which the word may lag without any decision becoming wrong: four ticks. */
+export const COARSE_SLACK = 0.02;
+
+const TICK_MS = 5;
+const TICKS_AWAKE = 200;
+const HOT_READS = 256;
+const HOT_WINDOW = 0.1;
+
+/**
+ * The shared words: bytes 0-7 the time (float64), bytes 8-11 `CALLED` (int32): 1 when a reader wants the pulse awake.
+ * The layout's number is in the name, since two copies of this package may meet in one process.
+ */
+const SHARED_NAME = 'advanced-caching.pulse.1';
+const SHARED_BYTES = 16;
+const CALLED_AT = 8;
+const CALLED = 0;
+
+const inherited: unknown = getEnvironmentData(SHARED_NAME);
+const isInherited = inherited instanceof SharedArrayBuffer && inherited.byteLength === SHARED_BYTES;
+const shared = isInherited ? inherited : new SharedArrayBuffer(SHARED_BYTES);
+const called = new Int32Array(shared, CALLED_AT, 1);
+
+/** Element 0 is the host's monotonic time in seconds, up to a few ticks ago, or `NaN`. Only the pulse writes it. */
+export const coarseNow: Float64Array = new Float64Array(shared, 0, 1);
+if (!isInherited) coarseNow[0] = NaN;
+
+const readClock = performance.now.bind(performance);
+const [bootSeconds, bootNanoseconds] = process.hrtime();
+/** `performance.now()` counts from this thread's start; the difference to the host's clock is constant. */
+const offset = bootSeconds * 1000 + bootNanoseconds / 1e6 - readClock();
+
+let reads = 0;
+let windowEnds = 0;
+/** A thread that inherited the words never starts a pulse for them: they belong to an ancestor, which outlives it. */
+let mayStart = !isInherited;
+
+/** The host's monotonic time in seconds, from the real clock. Called often, it wakes the pulse. */
+export function exactNow(): number {
+  const now = (readClock() + offset) / 1000;
+  if (now > windowEnds) {
+    windowEnds = now + HOT_WINDOW;
+    reads = 0;
+  } else if (++reads === HOT_READS) {
+    wake();
+  }
+  return now;
+}
+
+function wake(): void {
+  if (mayStart) {
+    mayStart = false;
+    startPulse();
+  } else if (Number.isNaN(coarseNow[0]) && Atomics.exchange(called, CALLED, 1) === 0) {
+    Atomics.notify(called, CALLED);
+  }
+}
+
+/**
+ * What the pulse runs. It never returns to an event loop: a wait of `TICK_MS` between ticks, then, after `TICKS_AWAKE` of them,
+ * a wait without end until a reader calls. `terminate()` and the end of the process interrupt both.
+ */
+const PULSE = `
+const { workerData } = require('node:worker_threads');
+const time = new Float64Array(workerData, 0, 1);
+const called = new Int32Array(workerData, ${CALLED_AT}, 1);
+const never = new Int32Array(new SharedArrayBuffer(4));
+for (;;) {
+  for (let ticks = 0; ticks < ${TICKS_AWAKE}; ticks++) {
+    const [seconds, nanoseconds] = process.hrtime();
+    time[0] = seconds + nanoseconds / 1e9;
+    Atomics.wait(never, 0, 0, ${TICK_MS});
+  }
+  Atomics.store(called, ${CALLED}, 0);
+  time[0] = NaN;
+  Atomics.wait(called, ${CALLED}, 0);
+}`;
+
+function startPulse(): void {
+  let pulse: Worker;
+  try {
+    pulse = new Worker(PULSE, {
+      eval: true,
+      workerData: shared,
+      name: 'advanced-caching pulse',
+      // Nothing of the application's start-up (loaders, preloads, NODE_OPTIONS) belongs in a thread that only counts.
+      execArgv: [],
+      env: {},
+      trackUnmanagedFds: false,
+      resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 },
+    });
+  } catch {
+    // No threads here (the permission model, for one): the real clock does, only slower.
+    return;
+  }
+  const ended = (): void => {
+    coarseNow[0] = NaN;
+  };
+  pulse.on('error', ended);
+  pulse.on('exit', ended);
+  pulse.unref();
+  setEnvironmentData(SHARED_NAME, shared);
+}

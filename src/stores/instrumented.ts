@@ -1,0 +1,118 @@
+import { performance } from 'node:perf_hooks';
+import type { CacheEntry } from '../core/entry.js';
+import type { MetricsCollector } from '../core/metrics.js';
+import { refuse } from '../core/options.js';
+import { type CacheStorage, type SyncCacheStorage, isCacheStorage, isSyncCacheStorage } from '../core/store.js';
+import { checkMetrics, guardMetrics } from '../metrics/guard.js';
+
+/** What a method of the wrapped store answers: a value at once, or a Promise of it. */
+type Answer<S extends CacheStorage, M extends keyof CacheStorage> = ReturnType<S[M]>;
+
+/**
+ * A store that counts what passes through it, under a name of its own: wrap each level of a chain to see each one's hit rate.
+ * It is synchronous when the store is. Errors are counted and thrown on.
+ *
+ * | operation | records |
+ * |---|---|
+ * | `get` `getEntry` | a hit or a miss, and the latency |
+ * | `getMany` | a hit or a miss a key, and one latency |
+ * | `set` `setEntry` `setIfNotExists` (when it did set) | a set, and the latency |
+ * | `setMany` | a set a key, and one latency |
+ * | `delete` | a delete, and the latency |
+ * | `exists` `clear` | the latency |
+ *
+ * @example
+ * const l1 = new InstrumentedStorage(new InMemCache(), metrics, 'L1:memory');
+ */
+export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implements CacheStorage {
+  readonly sync: S extends SyncCacheStorage ? true : false;
+  readonly #store: S;
+  readonly #metrics: MetricsCollector;
+  readonly #name: string;
+
+  /** @throws TypeError for a store, a collector or a name that isn't one */
+  constructor(store: S, metrics: MetricsCollector, name: string) {
+    if (!isCacheStorage(store)) refuse('store', 'a store (an object with every method of CacheStorage)', store);
+    checkMetrics(metrics);
+    if (typeof name !== 'string' || name === '') refuse('name', 'a non-empty string', name);
+    this.#store = store;
+    this.#metrics = guardMetrics(metrics);
+    this.#name = name;
+    this.sync = isSyncCacheStorage(store) as S extends SyncCacheStorage ? true : false;
+  }
+
+  get(key: string): Answer<S, 'get'> {
+    return this.#measure('get', () => this.#store.get(key), (value) => this.#found(key, value !== undefined)) as Answer<S, 'get'>;
+  }
+
+  set(key: string, value: unknown, ttl: number): Answer<S, 'set'> {
+    return this.#measure('set', () => this.#store.set(key, value, ttl), () => this.#metrics.recordSet(this.#name, { key })) as Answer<S, 'set'>;
+  }
+
+  delete(key: string): Answer<S, 'delete'> {
+    return this.#measure('delete', () => this.#store.delete(key), () => this.#metrics.recordDelete(this.#name, { key })) as Answer<S, 'delete'>;
+  }
+
+  exists(key: string): Answer<S, 'exists'> {
+    return this.#measure('exists', () => this.#store.exists(key)) as Answer<S, 'exists'>;
+  }
+
+  getEntry(key: string): Answer<S, 'getEntry'> {
+    return this.#measure('get', () => this.#store.getEntry(key), (entry) => this.#found(key, entry !== undefined)) as Answer<S, 'getEntry'>;
+  }
+
+  setEntry(key: string, entry: CacheEntry, hold?: number): Answer<S, 'setEntry'> {
+    const run = (): unknown => this.#store.setEntry(key, entry, hold);
+    return this.#measure('set', run, () => this.#metrics.recordSet(this.#name, { key })) as Answer<S, 'setEntry'>;
+  }
+
+  setIfNotExists(key: string, value: unknown, ttl: number): Answer<S, 'setIfNotExists'> {
+    const count = (isSet: unknown): void => {
+      if (isSet === true) this.#metrics.recordSet(this.#name, { key });
+    };
+    return this.#measure('set', () => this.#store.setIfNotExists(key, value, ttl), count) as Answer<S, 'setIfNotExists'>;
+  }
+
+  getMany(keys: readonly string[]): Answer<S, 'getMany'> {
+    const count = (found: unknown): void => {
+      for (const key of keys) this.#found(key, (found as Map<string, unknown>).has(key));
+    };
+    return this.#measure('get', () => this.#store.getMany(keys), count) as Answer<S, 'getMany'>;
+  }
+
+  setMany(items: ReadonlyMap<string, unknown>, ttl: number): Answer<S, 'setMany'> {
+    const count = (): void => {
+      for (const key of items.keys()) this.#metrics.recordSet(this.#name, { key });
+    };
+    return this.#measure('set', () => this.#store.setMany(items, ttl), count) as Answer<S, 'setMany'>;
+  }
+
+  clear(): Answer<S, 'clear'> {
+    return this.#measure('clear', () => this.#store.clear()) as Answer<S, 'clear'>;
+  }
+
+  #found(key: string, isHit: boolean): void {
+    if (isHit) this.#metrics.recordHit(this.#name, { key });
+    else this.#metrics.recordMiss(this.#name, { key });
+  }
+
+  #measure(operation: string, run: () => unknown, count: (answer: unknown) => void = () => {}): unknown {
+    const started = performance.now();
+    const done = (answer: unknown): unknown => {
+      this.#metrics.recordLatency(this.#name, { operation, durationSeconds: (performance.now() - started) / 1000 });
+      count(answer);
+      return answer;
+    };
+    const failed = (error: unknown): never => {
+      this.#metrics.recordError(this.#name, { operation, errorType: error instanceof Error ? error.name : typeof error });
+      throw error;
+    };
+    let answer: unknown;
+    try {
+      answer = run();
+    } catch (error) {
+      return failed(error);
+    }
+    return answer instanceof Promise ? answer.then(done, failed) : done(answer);
+  }
+}
