@@ -45,7 +45,8 @@ export function pack(folder) {
     console.error(`Packed without the doors that have no source yet: ${missing.join(', ')}`);
     source = join(folder, 'without-missing-doors');
     mkdirSync(source);
-    for (const name of ['dist', 'src', 'LICENSE', 'README.md', 'CHANGELOG.md']) cpSync(join(root, name), join(source, name), { recursive: true });
+    for (const name of ['dist', 'src', 'LICENSE', 'README.md', 'CHANGELOG.md'])
+      cpSync(join(root, name), join(source, name), { recursive: true });
     for (const door of missing) delete contents.exports[door];
     writeFileSync(join(source, 'package.json'), JSON.stringify(contents));
   }

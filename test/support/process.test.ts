@@ -83,7 +83,10 @@ test('until answers what the condition gave, and names what it waited for in vai
   let calls = 0;
   t.is(await until(() => ++calls > 2 && 'there', { what: 'the third call' }), 'there');
   t.is(calls, 3);
-  await t.throwsAsync(until(() => false, { deadline: 20, what: 'what never comes' }), { message: 'Waited 20 ms in vain: what never comes' });
+  await t.throwsAsync(
+    until(() => false, { deadline: 20, what: 'what never comes' }),
+    { message: 'Waited 20 ms in vain: what never comes' },
+  );
   await t.throwsAsync(
     until(() => Promise.reject(new Error('of the condition')), { what: 'nothing' }),
     { message: 'of the condition' },

@@ -149,7 +149,9 @@ export function spawnNode(scope: Scope, file: string | URL, options: SpawnOption
           act();
         };
         const fail = (why: string): void =>
-          settle(() => reject(new Error(`No such message from ${path}: ${why}. Its standard error output: ${errors.slice(-2000) || 'empty'}`)));
+          settle(() =>
+            reject(new Error(`No such message from ${path}: ${why}. Its standard error output: ${errors.slice(-2000) || 'empty'}`)),
+          );
         const look = (): void => {
           try {
             const at = messages.findIndex((message) => matches(message as T));
