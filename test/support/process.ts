@@ -97,7 +97,7 @@ export function spawnNode(scope: Scope, file: string | URL, options: SpawnOption
   let ended: Exit | undefined;
   const waiting = new Set<() => void>();
   const wake = (): void => {
-    for (const look of [...waiting]) look();
+    for (const look of waiting) look();
   };
 
   createInterface({ input: child.stdout }).on('line', (line) => {
