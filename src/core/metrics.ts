@@ -8,8 +8,17 @@ export interface MetricsCollector {
   recordMiss(cacheName: string, detail?: { key?: string; metadata?: Readonly<Record<string, unknown>> }): void;
   recordSet(cacheName: string, detail?: { key?: string; valueSize?: number; metadata?: Readonly<Record<string, unknown>> }): void;
   recordDelete(cacheName: string, detail?: { key?: string; metadata?: Readonly<Record<string, unknown>> }): void;
-  recordLatency(cacheName: string, detail?: { operation?: string; durationSeconds?: number; metadata?: Readonly<Record<string, unknown>> }): void;
+  recordLatency(
+    cacheName: string,
+    detail?: { operation?: string; durationSeconds?: number; metadata?: Readonly<Record<string, unknown>> },
+  ): void;
   recordError(cacheName: string, detail?: { operation?: string; errorType?: string; metadata?: Readonly<Record<string, unknown>> }): void;
-  recordMemoryUsage(cacheName: string, detail?: { bytesUsed?: number; entryCount?: number; metadata?: Readonly<Record<string, unknown>> }): void;
-  recordBackgroundRefresh(cacheName: string, detail?: { success?: boolean; durationSeconds?: number; metadata?: Readonly<Record<string, unknown>> }): void;
+  recordMemoryUsage(
+    cacheName: string,
+    detail?: { bytesUsed?: number; entryCount?: number; metadata?: Readonly<Record<string, unknown>> },
+  ): void;
+  recordBackgroundRefresh(
+    cacheName: string,
+    detail?: { success?: boolean; durationSeconds?: number; metadata?: Readonly<Record<string, unknown>> },
+  ): void;
 }

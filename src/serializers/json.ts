@@ -18,7 +18,8 @@ export const json: Serializer = {
     } catch (cause) {
       throw new SerializationError(`JSON can't hold this value: ${(cause as Error).name}`, { cause });
     }
-    if (text === undefined) throw new SerializationError(`JSON can't hold ${typeof value === 'object' ? show(value) : `a value of type ${typeof value}`}`);
+    if (text === undefined)
+      throw new SerializationError(`JSON can't hold ${typeof value === 'object' ? show(value) : `a value of type ${typeof value}`}`);
     return Buffer.from(text, 'utf8');
   },
   loads(bytes) {

@@ -22,5 +22,11 @@ export function resolveSerializer(option: SerializerOption | undefined, fallback
   if (typeof option === 'object' && option !== null && typeof option.dumps === 'function' && typeof option.loads === 'function') {
     return option;
   }
-  return refuse('serializer', `one of ${Object.keys(serializers).map((name) => `'${name}'`).join(', ')}, or an object with dumps and loads`, option);
+  return refuse(
+    'serializer',
+    `one of ${Object.keys(serializers)
+      .map((name) => `'${name}'`)
+      .join(', ')}, or an object with dumps and loads`,
+    option,
+  );
 }
