@@ -21,7 +21,9 @@ const ticking = setInterval(() => (ticks += 1), 10);
 const off = read.onChange(() => {
   const now = read();
   if (!now) return;
-  console.log(`round ${now.round}: 1 EUR = ${now.usd.toFixed(4)} USD (thread ${now.thread}; this event loop ticked ${ticks} times meanwhile)`);
+  console.log(
+    `round ${now.round}: 1 EUR = ${now.usd.toFixed(4)} USD (thread ${now.thread}; this event loop ticked ${ticks} times meanwhile)`,
+  );
   ticks = 0;
 });
 

@@ -85,7 +85,8 @@ export class LoaderThread {
   }
 
   #down({ error, exitCode, threadId }: ThreadDown): void {
-    const reason = error ?? new StoppedError(`The dedicated thread ended by itself (exit code ${exitCode}): did a loader call process.exit()?`);
+    const reason =
+      error ?? new StoppedError(`The dedicated thread ended by itself (exit code ${exitCode}): did a loader call process.exit()?`);
     const running = [...this.#engines.values()].filter((engine) => engine.running);
     for (const engine of this.#engines.values()) engine.threadDied(threadId, running.length === 0 || engine.running ? reason : undefined);
     this.#failCalls(reason);
@@ -168,9 +169,11 @@ export class LoaderEngine implements Engine {
     this.#lead = undefined;
     this.#watchdog?.cancel();
     if (this.#thread.status().state === 'up') {
-      await this.#thread.call((call) => ({ type: 'stop', id: this.id, call, abort })).catch(() => {
-        // The thread died meanwhile: it is stopped all the same.
-      });
+      await this.#thread
+        .call((call) => ({ type: 'stop', id: this.id, call, abort }))
+        .catch(() => {
+          // The thread died meanwhile: it is stopped all the same.
+        });
     }
     this.#thread.remove(this.id);
   }
@@ -210,7 +213,8 @@ export class LoaderEngine implements Engine {
     this.#watchdog?.cancel();
     if (threadId !== undefined) disown(this.#ring, threadId);
     const newest = newestMeta(this.#ring);
-    if (this.#lead && newest?.epoch === this.#lead.epoch) this.#lead = { epoch: newest.epoch, version: Math.max(newest.version, this.#lead.version) };
+    if (this.#lead && newest?.epoch === this.#lead.epoch)
+      this.#lead = { epoch: newest.epoch, version: Math.max(newest.version, this.#lead.version) };
     if (!reason) return;
     this.#failures++;
     if (this.#lead) {
@@ -223,7 +227,9 @@ export class LoaderEngine implements Engine {
     const { timeout, key } = this.#plan;
     if (timeout === undefined) return;
     this.#watchdog = this.#clock.setTimer(() => {
-      this.#thread.restart(new TimeoutError(`The loader of '${key}' blocked its thread past its timeout of ${timeout} ms: the thread is started anew`));
+      this.#thread.restart(
+        new TimeoutError(`The loader of '${key}' blocked its thread past its timeout of ${timeout} ms: the thread is started anew`),
+      );
     }, timeout + GRACE_MS);
     this.#watchdog.unref();
   }

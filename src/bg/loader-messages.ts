@@ -21,6 +21,18 @@ export type ToLoaderThread =
 
 export type FromLoaderThread =
   | { readonly type: 'started'; readonly id: number }
-  | { readonly type: 'published'; readonly id: number; readonly meta: SnapshotMeta; readonly durationMs: number; readonly schedule: RepeaterStatus | undefined }
-  | { readonly type: 'failed'; readonly id: number; readonly error: PackedError; readonly durationMs: number; readonly schedule: RepeaterStatus | undefined }
+  | {
+      readonly type: 'published';
+      readonly id: number;
+      readonly meta: SnapshotMeta;
+      readonly durationMs: number;
+      readonly schedule: RepeaterStatus | undefined;
+    }
+  | {
+      readonly type: 'failed';
+      readonly id: number;
+      readonly error: PackedError;
+      readonly durationMs: number;
+      readonly schedule: RepeaterStatus | undefined;
+    }
   | { readonly type: 'done'; readonly call: number; readonly error?: PackedError };

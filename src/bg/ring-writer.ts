@@ -145,13 +145,18 @@ export class RingWriter<T> implements Engine {
     const previous = (): T | undefined => this.#last ?? this.#readServed(serializer);
     const value = await runLoader(loader, { timeout, previous, clock, signal });
     if (value === undefined) {
-      throw new ValidationError(`The loader of '${key}' returned undefined, which readers take for "no value yet": return null for an absent value`);
+      throw new ValidationError(
+        `The loader of '${key}' returned undefined, which readers take for "no value yet": return null for an absent value`,
+      );
     }
-    if (validate && (await validate(value, previous())) === false) throw new ValidationError(`\`validate\` refused the new value of '${key}'`);
+    if (validate && (await validate(value, previous())) === false)
+      throw new ValidationError(`\`validate\` refused the new value of '${key}'`);
     const bytes = serializer.dumps(value);
     if (!(bytes instanceof Uint8Array)) throw new ValidationError(`Expected the serializer of '${key}' to give a Uint8Array`);
     if (bytes.byteLength > maxBytes) {
-      throw new SnapshotTooLargeError(`Expected a snapshot of '${key}' of at most ${maxBytes} bytes, got ${bytes.byteLength} (option \`maxBytes\`)`);
+      throw new SnapshotTooLargeError(
+        `Expected a snapshot of '${key}' of at most ${maxBytes} bytes, got ${bytes.byteLength} (option \`maxBytes\`)`,
+      );
     }
     if (lead === undefined || lead !== this.#lead) throw new StoppedError(`The writer of '${key}' stopped while its loader ran`);
     const now = clock.monotonic();

@@ -45,7 +45,11 @@ import type { AnyFunction, CacheDecorator, CacheOptions, Cached } from './types.
  * getUser.invalidate(42);
  */
 export function cache<S extends CacheStorage = InMemCache>(ttl: Duration, options: CacheOptions<S>): CacheDecorator<S>;
-export function cache<F extends AnyFunction, S extends CacheStorage = InMemCache>(ttl: Duration, options: CacheOptions<S>, fn: F): Cached<F, S>;
+export function cache<F extends AnyFunction, S extends CacheStorage = InMemCache>(
+  ttl: Duration,
+  options: CacheOptions<S>,
+  fn: F,
+): Cached<F, S>;
 export function cache(ttl: Duration, options: CacheOptions<CacheStorage>, ...rest: [] | [fn: unknown]): unknown {
   return cacheOn(systemClock, ttl, options, ...rest);
 }

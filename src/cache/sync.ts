@@ -78,7 +78,11 @@ export function syncCall(setup: Setup<SyncCacheStorage>, answers: Answers, table
       airborne.end();
       throw error;
     }
-    if (isThenable(result)) (result as Promise<unknown>).then(() => airborne.end(), () => airborne.end());
+    if (isThenable(result))
+      (result as Promise<unknown>).then(
+        () => airborne.end(),
+        () => airborne.end(),
+      );
     else airborne.end();
     return result;
   };

@@ -91,7 +91,8 @@ type Reader = (args: ArrayLike<unknown>) => string | number;
 
 function reader(placeholder: Placeholder, source: string): Reader {
   const { argument, property } = placeholder;
-  if (property !== undefined) return (args) => textOrDefault(propertyOf(args[argument], property, placeholder, source), placeholder, source);
+  if (property !== undefined)
+    return (args) => textOrDefault(propertyOf(args[argument], property, placeholder, source), placeholder, source);
   return (args) => {
     const value = args[argument];
     if (typeof value === 'string') return value;

@@ -39,7 +39,9 @@ export function escaper(between: readonly string[], template: string): Escaper {
     const { mark } = first;
     return { escape: (text) => (text.includes(mark) || text.includes('%') ? rewrite(text, separators) : text) };
   }
-  return { escape: (text) => (text.includes('%') || separators.some(({ mark }) => text.includes(mark)) ? rewrite(text, separators) : text) };
+  return {
+    escape: (text) => (text.includes('%') || separators.some(({ mark }) => text.includes(mark)) ? rewrite(text, separators) : text),
+  };
 }
 
 function rewrite(value: string, separators: readonly Separator[]): string {

@@ -24,7 +24,12 @@ type AnyFunction = (...args: never[]) => unknown;
  *
  * @throws KeyTemplateError, with what to do about it, for a name that none of them knows
  */
-export function resolvePlaceholders(template: Template, source: string, fn: AnyFunction, params: readonly string[] | undefined): Placeholder[] {
+export function resolvePlaceholders(
+  template: Template,
+  source: string,
+  fn: AnyFunction,
+  params: readonly string[] | undefined,
+): Placeholder[] {
   const parameters = template.names.length === 0 ? undefined : parametersOf(fn);
   let position = 0;
   return template.names.map((name) => {
@@ -39,7 +44,11 @@ function positional(index: number, parameters: readonly Parameter[] | undefined)
   return argument(`{} (argument ${index + 1})`, index, parameters?.[index]);
 }
 
-function fromParams(name: string, params: readonly string[] | undefined, parameters: readonly Parameter[] | undefined): Placeholder | undefined {
+function fromParams(
+  name: string,
+  params: readonly string[] | undefined,
+  parameters: readonly Parameter[] | undefined,
+): Placeholder | undefined {
   const index = params?.indexOf(name) ?? -1;
   return index === -1 ? undefined : argument(`{${name}} (argument ${index + 1})`, index, parameters?.[index]);
 }

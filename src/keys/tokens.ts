@@ -12,7 +12,22 @@ export interface Token {
 
 const WORD = /[\p{ID_Continue}$\u200c\u200d\\#]+/uy;
 /** After these words a slash begins a regular expression; after any other word it divides. */
-const BEFORE_EXPRESSION = new Set(['typeof', 'void', 'delete', 'new', 'in', 'of', 'instanceof', 'await', 'yield', 'return', 'case', 'do', 'else', 'throw']);
+const BEFORE_EXPRESSION = new Set([
+  'typeof',
+  'void',
+  'delete',
+  'new',
+  'in',
+  'of',
+  'instanceof',
+  'await',
+  'yield',
+  'return',
+  'case',
+  'do',
+  'else',
+  'throw',
+]);
 
 /** The token at `at`. `before` is the text of the last token that wasn't a gap. */
 export function tokenAt(source: string, at: number, before: string): Token {

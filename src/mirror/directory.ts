@@ -113,7 +113,10 @@ function learn(key: string, buffer: unknown): Ring | undefined {
   try {
     ring = openRing(buffer);
   } catch (error) {
-    process.emitWarning(`advanced-caching: the ring of '${key}' was refused in thread ${threadId}: ${(error as Error).message}`, 'AdvancedCachingWarning');
+    process.emitWarning(
+      `advanced-caching: the ring of '${key}' was refused in thread ${threadId}: ${(error as Error).message}`,
+      'AdvancedCachingWarning',
+    );
     return undefined;
   }
   const known = book.rings.get(key);

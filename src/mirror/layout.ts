@@ -103,7 +103,12 @@ const MAX_RESERVED = 2 ** 32;
  * @param scope whose numbers of epochs and versions its snapshots have
  * @throws RangeError for a `maxBytes` that isn't a whole number of 1 or more, or too large for one buffer
  */
-export function createRing(maxBytes: number, slots: 2 | 4 = maxBytes <= 1024 * 1024 ? 4 : 2, startVersion = 0, scope: RingScope = 'process'): Ring {
+export function createRing(
+  maxBytes: number,
+  slots: 2 | 4 = maxBytes <= 1024 * 1024 ? 4 : 2,
+  startVersion = 0,
+  scope: RingScope = 'process',
+): Ring {
   checkCount('maxBytes', maxBytes);
   const headerBytes = (HEADER_WORDS + slots * SLOT_WORDS) * 4;
   const reserved = headerBytes + areas(slots) * roundUp8(maxBytes);
@@ -145,11 +150,14 @@ export function largestSnapshot(ring: Ring): number {
 
 /** @throws WireFormatError for memory that isn't a ring, or one of a layout that this version doesn't know */
 export function openRing(buffer: unknown): Ring {
-  if (!(buffer instanceof SharedArrayBuffer) || buffer.byteLength < HEADER_WORDS * 4) throw new WireFormatError('This is not a ring of snapshots');
+  if (!(buffer instanceof SharedArrayBuffer) || buffer.byteLength < HEADER_WORDS * 4)
+    throw new WireFormatError('This is not a ring of snapshots');
   const head = new Int32Array(buffer, 0, HEADER_WORDS);
   if (head[MAGIC] !== MAGIC_VALUE || head[BYTE_ORDER] !== BYTE_ORDER_VALUE) throw new WireFormatError('This is not a ring of snapshots');
   if (head[LAYOUT] !== LAYOUT_VALUE) {
-    throw new WireFormatError(`Expected a ring of layout ${LAYOUT_VALUE}, got layout ${head[LAYOUT]}: two versions of advanced-caching meet in this process`);
+    throw new WireFormatError(
+      `Expected a ring of layout ${LAYOUT_VALUE}, got layout ${head[LAYOUT]}: two versions of advanced-caching meet in this process`,
+    );
   }
   const slots = head[SLOTS] as number;
   const headerBytes = head[HEADER_BYTES] as number;

@@ -93,7 +93,9 @@ export function createReader<T>(options: ReaderOptions): Reader<T> {
       const corrupt = taken.why === 'corrupt';
       refuse(
         taken.ringVersion,
-        corrupt ? new WireFormatError(`A snapshot of '${key}' is corrupt`) : new SnapshotTooLargeError(`A snapshot of '${key}' is larger than ${maxBytes} bytes`),
+        corrupt
+          ? new WireFormatError(`A snapshot of '${key}' is corrupt`)
+          : new SnapshotTooLargeError(`A snapshot of '${key}' is larger than ${maxBytes} bytes`),
       );
     }
     return value;

@@ -25,7 +25,8 @@ export async function loadLoader<T = unknown>(href: string, exportName?: string)
   const exports = unwrap((await import(url.href)) as Readonly<Record<string, unknown>>);
   const found = Object.hasOwn(exports, name) ? exports[name] : undefined;
   if (typeof found === 'function') return { loader: found as Loader<T>, exports };
-  if (Object.hasOwn(exports, name)) throw new TypeError(`Expected the export '${name}' of ${url.href} to be a function, got ${show(found)}`);
+  if (Object.hasOwn(exports, name))
+    throw new TypeError(`Expected the export '${name}' of ${url.href} to be a function, got ${show(found)}`);
   const names = Object.keys(exports).sort();
   const has = names.length === 0 ? 'nothing' : names.map((each) => `'${each}'`).join(', ');
   throw new TypeError(`Expected ${url.href} to export a function '${name}', it exports ${has}`);

@@ -144,7 +144,12 @@ export class SupervisedThread {
     this.#timer?.unref();
   }
 
-  status(): { state: ThreadState; threadId: number | undefined; restarts: number; lastError: { name: string; message: string } | undefined } {
+  status(): {
+    state: ThreadState;
+    threadId: number | undefined;
+    restarts: number;
+    lastError: { name: string; message: string } | undefined;
+  } {
     const error = this.#lastError;
     return {
       state: this.#state,

@@ -42,15 +42,27 @@ export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implemen
   }
 
   get(key: string): Answer<S, 'get'> {
-    return this.#measure('get', () => this.#store.get(key), (value) => this.#found(key, value !== undefined)) as Answer<S, 'get'>;
+    return this.#measure(
+      'get',
+      () => this.#store.get(key),
+      (value) => this.#found(key, value !== undefined),
+    ) as Answer<S, 'get'>;
   }
 
   set(key: string, value: unknown, ttl: number): Answer<S, 'set'> {
-    return this.#measure('set', () => this.#store.set(key, value, ttl), () => this.#metrics.recordSet(this.#name, { key })) as Answer<S, 'set'>;
+    return this.#measure(
+      'set',
+      () => this.#store.set(key, value, ttl),
+      () => this.#metrics.recordSet(this.#name, { key }),
+    ) as Answer<S, 'set'>;
   }
 
   delete(key: string): Answer<S, 'delete'> {
-    return this.#measure('delete', () => this.#store.delete(key), () => this.#metrics.recordDelete(this.#name, { key })) as Answer<S, 'delete'>;
+    return this.#measure(
+      'delete',
+      () => this.#store.delete(key),
+      () => this.#metrics.recordDelete(this.#name, { key }),
+    ) as Answer<S, 'delete'>;
   }
 
   exists(key: string): Answer<S, 'exists'> {
@@ -58,7 +70,11 @@ export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implemen
   }
 
   getEntry(key: string): Answer<S, 'getEntry'> {
-    return this.#measure('get', () => this.#store.getEntry(key), (entry) => this.#found(key, entry !== undefined)) as Answer<S, 'getEntry'>;
+    return this.#measure(
+      'get',
+      () => this.#store.getEntry(key),
+      (entry) => this.#found(key, entry !== undefined),
+    ) as Answer<S, 'getEntry'>;
   }
 
   setEntry(key: string, entry: CacheEntry, hold?: number): Answer<S, 'setEntry'> {

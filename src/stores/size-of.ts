@@ -54,12 +54,15 @@ function measureObject(object: object, walk: Walk): number {
   }
   if (object instanceof Set) return 32 + 8 * object.size + scaled(object.size, firstOf(object), (item) => measure(item, walk));
   const names = Object.keys(object);
-  return 32 + sampled(names.length, (i) => {
-    const name = names[i] as string;
-    const descriptor = Object.getOwnPropertyDescriptor(object, name);
-    // A getter isn't run: what it gives is not kept by the object.
-    return 16 + 2 * name.length + (descriptor && 'value' in descriptor ? measure(descriptor.value, walk) : 8);
-  });
+  return (
+    32 +
+    sampled(names.length, (i) => {
+      const name = names[i] as string;
+      const descriptor = Object.getOwnPropertyDescriptor(object, name);
+      // A getter isn't run: what it gives is not kept by the object.
+      return 16 + 2 * name.length + (descriptor && 'value' in descriptor ? measure(descriptor.value, walk) : 8);
+    })
+  );
 }
 
 /** The sum over `length` members, from at most `SAMPLE` of them. */

@@ -107,7 +107,13 @@ function dieAfter(access: SharedAccess, count: number, events: Event[]): SharedA
       return touch(...args);
     };
   };
-  return { ...access, store: alive(access.store), exchange: alive(access.exchange), compareExchange: alive(access.compareExchange), copyIn: alive(access.copyIn) };
+  return {
+    ...access,
+    store: alive(access.store),
+    exchange: alive(access.exchange),
+    compareExchange: alive(access.compareExchange),
+    copyIn: alive(access.copyIn),
+  };
 }
 
 function recordInto(events: Event[], ring: Ring): SharedAccess {

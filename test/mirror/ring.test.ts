@@ -173,7 +173,10 @@ test('limits: 1 GiB is fine, more than one buffer holds is a RangeError that say
   for (const maxBytes of [0, -1, 1.5, NaN, Infinity, '64' as unknown as number]) {
     t.throws(() => createRing(maxBytes), { instanceOf: RangeError, message: /Expected `maxBytes` to be/ });
   }
-  t.throws(() => createRing(2048 * MIB), { instanceOf: RangeError, message: /Expected `maxBytes` to be at most 1431655592, got 2147483648/ });
+  t.throws(() => createRing(2048 * MIB), {
+    instanceOf: RangeError,
+    message: /Expected `maxBytes` to be at most 1431655592, got 2147483648/,
+  });
   t.throws(() => createRing(1024 * MIB, 4), { instanceOf: RangeError, message: /at most \d+, got/ });
   t.notThrows(() => createRing(1431655592, 2));
 });
@@ -189,12 +192,34 @@ test('memory that is no ring of ours is refused', (t) => {
   };
   t.notThrows(() => openRing(forge(() => {})));
   t.is(openRing(forge(() => {})).instance, ring.instance);
-  for (const other of [undefined, null, {}, 'ring', new ArrayBuffer(1024), new SharedArrayBuffer(0), new SharedArrayBuffer(64), new SharedArrayBuffer(4096)]) {
+  for (const other of [
+    undefined,
+    null,
+    {},
+    'ring',
+    new ArrayBuffer(1024),
+    new SharedArrayBuffer(0),
+    new SharedArrayBuffer(64),
+    new SharedArrayBuffer(4096),
+  ]) {
     t.throws(() => openRing(other), { instanceOf: WireFormatError });
   }
   const line = 32;
-  t.throws(() => openRing(forge((words) => words.set([2], line + 1))), { instanceOf: WireFormatError, message: /layout 1, got layout 2.*two versions/ });
-  for (const [word, value] of [[0, 0], [4, 0x04030201], [2, 0], [2, 8], [3, 0], [3, 1], [3, 3], [3, -2], [3, 2 ** 30]] as const) {
+  t.throws(() => openRing(forge((words) => words.set([2], line + 1))), {
+    instanceOf: WireFormatError,
+    message: /layout 1, got layout 2.*two versions/,
+  });
+  for (const [word, value] of [
+    [0, 0],
+    [4, 0x04030201],
+    [2, 0],
+    [2, 8],
+    [3, 0],
+    [3, 1],
+    [3, 3],
+    [3, -2],
+    [3, 2 ** 30],
+  ] as const) {
     t.throws(() => openRing(forge((words) => words.set([value], line + word))), { instanceOf: WireFormatError }, `word ${word} = ${value}`);
   }
 });

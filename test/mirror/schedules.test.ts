@@ -2,7 +2,20 @@ import test from 'ava';
 import { systemClock } from '../../dist/core/clock.js';
 import type { Snapshot } from '../../dist/core/snapshot.js';
 import type { SharedAccess } from '../../dist/mirror/access.js';
-import { BEING_WRITTEN, CRC, CAP8, LEN, OFF8, SEQ, slotBase, slotOf, VERSION, VERSION_MASK, writeMeta, type Ring } from '../../dist/mirror/layout.js';
+import {
+  BEING_WRITTEN,
+  CRC,
+  CAP8,
+  LEN,
+  OFF8,
+  SEQ,
+  slotBase,
+  slotOf,
+  VERSION,
+  VERSION_MASK,
+  writeMeta,
+  type Ring,
+} from '../../dist/mirror/layout.js';
 import { take, type NotTaken, type Taken } from '../../dist/mirror/protocol.js';
 import { createReader } from '../../dist/mirror/reader.js';
 import { crc32 } from 'node:zlib';
@@ -22,7 +35,10 @@ function isFalse(taken: Taken, world: World): boolean {
   const expected = world.published.get(taken.ringVersion);
   if (expected === undefined) return true;
   const { bytes, ...meta } = expected;
-  return Buffer.compare(taken.bytes, bytes) !== 0 || Object.entries(meta).some(([name, value]) => taken.meta[name as keyof typeof meta] !== value);
+  return (
+    Buffer.compare(taken.bytes, bytes) !== 0 ||
+    Object.entries(meta).some(([name, value]) => taken.meta[name as keyof typeof meta] !== value)
+  );
 }
 
 /** One `take`: what it answers is of one publication, not older than the newest at its start, and there is an answer. */
@@ -158,10 +174,22 @@ test('a writer stopped after any touch of a publish leaves the last good snapsho
 test('a writer that dies after any touch, then a successor on the same ring: safe in every schedule', (t) => {
   let schedules = 0;
   for (const slots of [2, 4] as const) {
-    for (const [first, second] of [[9, 9], [1, 16], [9, 0], [0, 9]] as const) {
+    for (const [first, second] of [
+      [9, 9],
+      [1, 16],
+      [9, 0],
+      [0, 9],
+    ] as const) {
       const whole = prepare({ slots, start: NEAR_WRAP, before: Array(slots).fill(first), during: [second] });
       for (let dieAfter = 0; dieAfter <= whole.events.length; dieAfter++) {
-        const world = prepare({ slots, start: NEAR_WRAP, before: Array(slots).fill(first), during: Array(slots).fill(second), dieAfter, chunk: 8 });
+        const world = prepare({
+          slots,
+          start: NEAR_WRAP,
+          before: Array(slots).fill(first),
+          during: Array(slots).fill(second),
+          dieAfter,
+          chunk: 8,
+        });
         const found = explore(world, takeOnce(world), { piece: 8 });
         t.is(found.forbidden, 0, `${slots} slots, ${first} then ${second} bytes, died after ${dieAfter}`);
         schedules += found.schedules;
@@ -175,7 +203,11 @@ test('an area that moves from one slot to another is safe in every schedule', (t
   // Slot 0 leaves its first area for a larger one, and slot 1 takes what it left, while a reader still copies from there.
   let moves = 0;
   let schedules = 0;
-  for (const during of [[16, 8, 1, 8], [12, 6, 16, 12], [5, 9, 9]]) {
+  for (const during of [
+    [16, 8, 1, 8],
+    [12, 6, 16, 12],
+    [5, 9, 9],
+  ]) {
     const world = prepare({ slots: 2, start: 0, before: [4, 2], during, maxBytes: 16, chunk: 8 });
     const places = world.events.flatMap((event) => (event.kind === 'bytes' ? [event.at] : []));
     if (new Set(places).size < places.length) moves++;
@@ -197,7 +229,15 @@ test('an area that moves from one slot to another is safe in every schedule', (t
 });
 
 /** Each of these is a fault that the tests above must be able to see. */
-const mutants: Record<string, { plan?: Partial<Plan>; reader?: (access: SharedAccess, ring: Ring) => SharedAccess; events?: (events: readonly Event[]) => Event[]; options?: ExploreOptions }> = {
+const mutants: Record<
+  string,
+  {
+    plan?: Partial<Plan>;
+    reader?: (access: SharedAccess, ring: Ring) => SharedAccess;
+    events?: (events: readonly Event[]) => Event[];
+    options?: ExploreOptions;
+  }
+> = {
   'the writer does not invalidate': {
     plan: { mutateWriter: (access) => ({ ...access, exchange: (words, index) => Atomics.load(words, index) }) },
   },
@@ -211,7 +251,9 @@ const mutants: Record<string, { plan?: Partial<Plan>; reader?: (access: SharedAc
   'the writer stores SEQ and VERSION before the bytes': { plan: { steps: (...args) => misordered('both first', ...args) } },
   'the writer fills the slot after the right one': { plan: { steps: (...args) => misordered('next slot', ...args) } },
   'the reader does not validate': { reader: (access) => remembering(access, (loads) => loads.get(VERSION) as number) },
-  'the reader validates by the value it saw before the copy': { reader: (access) => remembering(access, (loads, index) => loads.get(index) as number) },
+  'the reader validates by the value it saw before the copy': {
+    reader: (access) => remembering(access, (loads, index) => loads.get(index) as number),
+  },
   'the reader validates by VERSION, off by one': {
     reader: (access, ring) =>
       remembering(access, (loads, _, words) => {
@@ -252,7 +294,10 @@ const mutants: Record<string, { plan?: Partial<Plan>; reader?: (access: SharedAc
 };
 
 /** A reader's access whose validation answers what `validate` says, given the last load of each word. */
-function remembering(access: SharedAccess, validate: (loads: Map<number, number>, index: number, words: Int32Array) => number): SharedAccess {
+function remembering(
+  access: SharedAccess,
+  validate: (loads: Map<number, number>, index: number, words: Int32Array) => number,
+): SharedAccess {
   const loads = new Map<number, number>();
   return {
     ...access,
@@ -266,7 +311,13 @@ function remembering(access: SharedAccess, validate: (loads: Map<number, number>
 }
 
 /** `publishSteps` with one fault; without growth. */
-function* misordered(fault: 'version first' | 'both first' | 'next slot', ring: Ring, snapshot: Snapshot, access: SharedAccess, chunk: number): Generator<void, number> {
+function* misordered(
+  fault: 'version first' | 'both first' | 'next slot',
+  ring: Ring,
+  snapshot: Snapshot,
+  access: SharedAccess,
+  chunk: number,
+): Generator<void, number> {
   const { words, buffer } = ring;
   const { bytes } = snapshot;
   const previous = access.load(words, VERSION);

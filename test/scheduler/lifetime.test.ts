@@ -44,7 +44,11 @@ test('the stop of an unref’d thread can be awaited at top level', async (t) =>
   t.deepEqual(await outcome([SCRIPT, 'thread', 'unref and await stop'], 60_000), { end: 0, said: 'started\nstopped\n' });
 });
 
-for (const flags of [['--input-type=module'], ['--input-type', 'module'], ['--max-old-space-size=300', '--expose-gc', '--import=data:text/javascript,', '--input-type=module']]) {
+for (const flags of [
+  ['--input-type=module'],
+  ['--input-type', 'module'],
+  ['--max-old-space-size=300', '--expose-gc', '--import=data:text/javascript,', '--input-type=module'],
+]) {
   test(`a thread starts in a process with ${flags.join(' ')}`, async (t) => {
     const code = `import { SupervisedThread } from '${SUPERVISED}'; import { systemClock } from '${CLOCK}';
       const thread = new SupervisedThread({ url: new URL('${THREAD}'), name: 'x', clock: systemClock, ref: true,

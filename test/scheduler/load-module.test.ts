@@ -32,8 +32,14 @@ test('says which exports there are when the one asked for is missing', async (t)
 });
 
 test('says what came when it is no function, and when the URL is none', async (t) => {
-  await t.throwsAsync(loadLoader(href('loaders.js#interval')), { instanceOf: TypeError, message: /export 'interval' of file:.* to be a function, got 30$/ });
-  await t.throwsAsync(loadLoader('./refresh.js'), { instanceOf: TypeError, message: /Expected `loader` to be the URL of a module.* got '\.\/refresh\.js'$/ });
+  await t.throwsAsync(loadLoader(href('loaders.js#interval')), {
+    instanceOf: TypeError,
+    message: /export 'interval' of file:.* to be a function, got 30$/,
+  });
+  await t.throwsAsync(loadLoader('./refresh.js'), {
+    instanceOf: TypeError,
+    message: /Expected `loader` to be the URL of a module.* got '\.\/refresh\.js'$/,
+  });
   await t.throwsAsync(loadLoader(href('loaders.js#%')), { instanceOf: TypeError, message: /hash/ });
 });
 

@@ -23,7 +23,14 @@ test('a loader that throws, at once or later, rejects with its own error and lea
   const clock = fakeClock();
   const error = new Error('no');
   const options = { timeout: 10, previous, clock };
-  t.is(await t.throwsAsync(runLoader(() => { throw error; }, options)), error);
+  t.is(
+    await t.throwsAsync(
+      runLoader(() => {
+        throw error;
+      }, options),
+    ),
+    error,
+  );
   t.is(await t.throwsAsync(runLoader(() => Promise.reject(error), options)), error);
   t.deepEqual(clock.timers(), []);
 });
@@ -46,7 +53,11 @@ test('what comes after the timeout is dropped, an error too', async (t) => {
   const clock = fakeClock();
   for (const late of ['resolve', 'reject'] as const) {
     const settlers: { resolve: (value: unknown) => void; reject: (error: Error) => void }[] = [];
-    const promise = runLoader(() => new Promise((resolve, reject) => void settlers.push({ resolve, reject })), { timeout: 5, previous, clock });
+    const promise = runLoader(() => new Promise((resolve, reject) => void settlers.push({ resolve, reject })), {
+      timeout: 5,
+      previous,
+      clock,
+    });
     const caught = promise.catch((error: unknown) => error);
     await clock.advance(5);
     settlers[0]?.[late](new Error('late'));
@@ -79,7 +90,10 @@ test('an abort from outside rejects at once with its reason, and reaches the loa
 test('with a signal that is aborted already the loader is not called', async (t) => {
   let calls = 0;
   const signal = AbortSignal.abort(new Error('gone'));
-  await t.throwsAsync(runLoader(() => (calls += 1), { timeout: undefined, previous, clock: systemClock, signal }), { message: 'gone' });
+  await t.throwsAsync(
+    runLoader(() => (calls += 1), { timeout: undefined, previous, clock: systemClock, signal }),
+    { message: 'gone' },
+  );
   t.is(calls, 0);
 });
 

@@ -20,7 +20,11 @@ const options = { timeout: undefined, previous: (): unknown => undefined, clock:
 
 test('runs on a thread of the pool, from a URL, an href or the pool’s own module', async (t) => {
   const own = pool(t, { filename: TASKS.href });
-  for (const loader of [piscinaLoader(own, { filename: TASKS }), piscinaLoader(own, { filename: TASKS.href, name: 'default' }), piscinaLoader(own)]) {
+  for (const loader of [
+    piscinaLoader(own, { filename: TASKS }),
+    piscinaLoader(own, { filename: TASKS.href, name: 'default' }),
+    piscinaLoader(own),
+  ]) {
     const result = (await runLoader(loader, options)) as { task: unknown; threadId: number };
     t.deepEqual(result.task, { previous: undefined });
     t.not(result.threadId, 0);
@@ -30,13 +34,18 @@ test('runs on a thread of the pool, from a URL, an href or the pool’s own modu
 test('the present value travels only when asked for', async (t) => {
   const threads = pool(t);
   const withIt = piscinaLoader<{ task: unknown }>(threads, { filename: TASKS, passPrevious: true });
-  t.deepEqual((await runLoader(withIt, { ...options, previous: () => ({ task: new Map([[1, 2]]) }) })).task, { previous: { task: new Map([[1, 2]]) } });
+  t.deepEqual((await runLoader(withIt, { ...options, previous: () => ({ task: new Map([[1, 2]]) }) })).task, {
+    previous: { task: new Map([[1, 2]]) },
+  });
   const without = piscinaLoader<{ task: unknown }>(threads, { filename: TASKS });
   t.deepEqual((await runLoader(without, { ...options, previous: () => ({ task: () => 'not cloneable' }) })).task, { previous: undefined });
 });
 
 test('the task’s error is the loader’s', async (t) => {
-  await t.throwsAsync(runLoader(piscinaLoader(pool(t), { filename: TASKS, name: 'fail' }), options), { name: 'RangeError', message: 'the source is down' });
+  await t.throwsAsync(runLoader(piscinaLoader(pool(t), { filename: TASKS, name: 'fail' }), options), {
+    name: 'RangeError',
+    message: 'the source is down',
+  });
   await t.throwsAsync(runLoader(piscinaLoader(pool(t)), options), { message: /filename/ });
 });
 
@@ -57,10 +66,16 @@ test('a task that blocks its thread is ended at the timeout, and the pool goes o
 
 test('what is no pool, and wrong options, are refused at once', (t) => {
   for (const bad of [undefined, null, {}, { run: 1 }, 'pool']) {
-    t.throws(() => piscinaLoader(bad as never), { instanceOf: TypeError, message: /Expected `pool` to be a Piscina pool \(an object with a method run\(task, options\)\), got / });
+    t.throws(() => piscinaLoader(bad as never), {
+      instanceOf: TypeError,
+      message: /Expected `pool` to be a Piscina pool \(an object with a method run\(task, options\)\), got /,
+    });
   }
   const threads = { run: async () => 1 };
-  t.throws(() => piscinaLoader(threads, { filname: 'x' } as never), { instanceOf: TypeError, message: /filename, name, passPrevious, got 'filname'/ });
+  t.throws(() => piscinaLoader(threads, { filname: 'x' } as never), {
+    instanceOf: TypeError,
+    message: /filename, name, passPrevious, got 'filname'/,
+  });
   t.throws(() => piscinaLoader(threads, { filename: 1 as never }), { instanceOf: TypeError, message: /`filename`/ });
   t.throws(() => piscinaLoader(threads, { name: 1 as never }), { instanceOf: TypeError, message: /`name`/ });
   t.throws(() => piscinaLoader(threads, { passPrevious: 1 as never }), { instanceOf: TypeError, message: /`passPrevious`/ });

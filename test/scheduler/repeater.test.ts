@@ -19,7 +19,14 @@ function make(clock: FakeClock, options: Partial<RepeaterOptions> = {}) {
   const begun = clock.monotonic();
   const run = options.run ?? (() => Promise.resolve());
   const repeater = new Repeater({
-    name: 'test', interval: 1000, clock, random: middle, runImmediately: true, ref: true, onError: (error) => void errors.push(error), ...options,
+    name: 'test',
+    interval: 1000,
+    clock,
+    random: middle,
+    runImmediately: true,
+    ref: true,
+    onError: (error) => void errors.push(error),
+    ...options,
     run: (signal) => (starts.push(clock.monotonic() - begun), run(signal)),
   });
   return { repeater, starts, errors };
@@ -84,10 +91,18 @@ test('runs never overlap: a slow one delays one start for each interval, and is 
 
 test('an onLate that throws, or stops the schedule, hurts nothing', async (t) => {
   const clock = fakeClock();
-  const { repeater, errors } = make(clock, { run: takes(clock, 1500), onLate: () => { throw new Error('mine'); } });
+  const { repeater, errors } = make(clock, {
+    run: takes(clock, 1500),
+    onLate: () => {
+      throw new Error('mine');
+    },
+  });
   repeater.start();
   await clock.advance(1200);
-  t.deepEqual(errors.map((error) => error.message), ['mine']);
+  t.deepEqual(
+    errors.map((error) => error.message),
+    ['mine'],
+  );
   const stopped = repeater.stop();
   await clock.advance(300);
   await stopped;
@@ -134,7 +149,12 @@ test('a jump of the wall clock, an hour either way, changes nothing', async (t) 
 test('the real loop, blocked for 20 intervals, catches up with one run', async (t) => {
   const starts: number[] = [];
   const repeater = new Repeater({
-    name: 'test', interval: 50, clock: systemClock, random: middle, runImmediately: true, ref: true,
+    name: 'test',
+    interval: 50,
+    clock: systemClock,
+    random: middle,
+    runImmediately: true,
+    ref: true,
     run: async () => void starts.push(systemClock.monotonic()),
   });
   repeater.start();
@@ -143,7 +163,10 @@ test('the real loop, blocked for 20 intervals, catches up with one run', async (
   while (starts.length < 4) await settle();
   await repeater.stop();
   t.true((starts[1] as number) >= until);
-  t.true((starts[2] as number) - (starts[1] as number) >= 48, 'an interval lies between the catch-up run and the next; Node rounds timers to whole milliseconds');
+  t.true(
+    (starts[2] as number) - (starts[1] as number) >= 48,
+    'an interval lies between the catch-up run and the next; Node rounds timers to whole milliseconds',
+  );
 });
 
 test('a failed run is retried, at doubling delays, never slower than the interval, and each failure is told once', async (t) => {
@@ -158,7 +181,12 @@ test('a failed run is retried, at doubling delays, never slower than the interva
   const gaps = starts.slice(1).map((start, index) => start - (starts[index] as number));
   t.deepEqual(gaps.slice(0, 6), [750, 1500, 3000, 6000, 7500, 7500]);
   t.is(errors.length, starts.length);
-  t.like(repeater.status(), { state: 'retrying', failures: starts.length, consecutiveFailures: starts.length, lastError: { name: 'Error', message: 'down' } });
+  t.like(repeater.status(), {
+    state: 'retrying',
+    failures: starts.length,
+    consecutiveFailures: starts.length,
+    lastError: { name: 'Error', message: 'down' },
+  });
   works = true;
   await clock.advance(7500);
   t.like(repeater.status(), { state: 'waiting', consecutiveFailures: 0, lastError: undefined });
@@ -169,12 +197,20 @@ test('a failed run is retried, at doubling delays, never slower than the interva
 
 test('a retry is never later than the start that was due anyway', async (t) => {
   const clock = fakeClock();
-  const { repeater, starts } = make(clock, { retry: { base: 1e9, max: 1e9 }, run: async () => { throw new Error('down'); } });
+  const { repeater, starts } = make(clock, {
+    retry: { base: 1e9, max: 1e9 },
+    run: async () => {
+      throw new Error('down');
+    },
+  });
   repeater.start();
   await clock.advance(3000);
   t.deepEqual(starts, [0, 750, 1500, 2250, 3000]);
 
-  const slow = make(clock, { run: async () => (await takes(clock, 600)(), Promise.reject(new Error('down'))), retry: { base: 1e9, max: 1e9 } });
+  const slow = make(clock, {
+    run: async () => (await takes(clock, 600)(), Promise.reject(new Error('down'))),
+    retry: { base: 1e9, max: 1e9 },
+  });
   slow.repeater.start();
   await clock.advance(3000);
   t.deepEqual(slow.starts, [0, 1000, 2000, 3000]);
@@ -183,7 +219,11 @@ test('a retry is never later than the start that was due anyway', async (t) => {
 test('a run that is always late leaves the event loop a turn before the next', async (t) => {
   const clock = fakeClock();
   let left = 5;
-  const { repeater, starts } = make(clock, { run: async () => { if (left-- > 0) clock.block(1500); } });
+  const { repeater, starts } = make(clock, {
+    run: async () => {
+      if (left-- > 0) clock.block(1500);
+    },
+  });
   repeater.start();
   await settle();
   t.deepEqual(starts, [0]);
@@ -202,10 +242,17 @@ test('a run that outlasts its interval and fails waits for its back-off too', as
 
 test('a run that throws at once is a failed run', async (t) => {
   const clock = fakeClock();
-  const { repeater, errors } = make(clock, { run: () => { throw new Error('sync'); } });
+  const { repeater, errors } = make(clock, {
+    run: () => {
+      throw new Error('sync');
+    },
+  });
   t.notThrows(() => repeater.start());
   await settle();
-  t.deepEqual(errors.map((error) => error.message), ['sync']);
+  t.deepEqual(
+    errors.map((error) => error.message),
+    ['sync'],
+  );
 });
 
 test('a fleet of 1,000 asks its source at most twice as often after an outage as in peace', async (t) => {
@@ -214,12 +261,20 @@ test('a fleet of 1,000 asks its source at most twice as often after an outage as
   let up = true;
   const starts: number[] = [];
   for (let index = 0; index < 1000; index += 1) {
-    clock.setTimer(() => {
-      new Repeater({
-        name: 'test', interval, clock, runImmediately: true, ref: true, onError: () => {},
-        run: () => (starts.push(clock.monotonic()), up ? undefined : Promise.reject(new Error('down'))),
-      }).start();
-    }, (index / 1000) * interval);
+    clock.setTimer(
+      () => {
+        new Repeater({
+          name: 'test',
+          interval,
+          clock,
+          runImmediately: true,
+          ref: true,
+          onError: () => {},
+          run: () => (starts.push(clock.monotonic()), up ? undefined : Promise.reject(new Error('down'))),
+        }).start();
+      },
+      (index / 1000) * interval,
+    );
   }
   await clock.advance(2 * interval);
   up = false;
@@ -228,7 +283,8 @@ test('a fleet of 1,000 asks its source at most twice as often after an outage as
   const healed = clock.monotonic();
   await clock.advance(3 * interval);
   const perWindow = new Map<number, number>();
-  for (const start of starts) if (start > healed) perWindow.set(Math.floor(start / 10_000), (perWindow.get(Math.floor(start / 10_000)) ?? 0) + 1);
+  for (const start of starts)
+    if (start > healed) perWindow.set(Math.floor(start / 10_000), (perWindow.get(Math.floor(start / 10_000)) ?? 0) + 1);
   const steady = 1000 / 6;
   t.true(Math.max(...perWindow.values()) <= 2 * steady, `a peak of ${Math.max(...perWindow.values())} in 10 s, ${steady} in peace`);
 });
@@ -322,7 +378,14 @@ test('an interval of 30 days works, on the real clock too', async (t) => {
   t.deepEqual(starts, [0, 30 * days, 60 * days]);
 
   let runs = 0;
-  const real = new Repeater({ name: 'test', interval: 30 * days, clock: systemClock, runImmediately: false, ref: true, run: async () => void (runs += 1) });
+  const real = new Repeater({
+    name: 'test',
+    interval: 30 * days,
+    clock: systemClock,
+    runImmediately: false,
+    ref: true,
+    run: async () => void (runs += 1),
+  });
   real.start();
   const until = Date.now() + 50;
   while (Date.now() < until) await settle();
@@ -335,13 +398,25 @@ test('ref and unref hold for the timer that is set, the ones to come, and while 
   const { run } = manual();
   const { repeater } = make(clock, { run, ref: false });
   repeater.start();
-  t.deepEqual(clock.timers().map(({ ref }) => ref), [false]);
+  t.deepEqual(
+    clock.timers().map(({ ref }) => ref),
+    [false],
+  );
   repeater.ref();
-  t.deepEqual(clock.timers().map(({ ref }) => ref), [true]);
+  t.deepEqual(
+    clock.timers().map(({ ref }) => ref),
+    [true],
+  );
   await clock.advance(1500);
-  t.deepEqual(clock.timers().map(({ ref }) => ref), [true]);
+  t.deepEqual(
+    clock.timers().map(({ ref }) => ref),
+    [true],
+  );
   repeater.unref();
-  t.deepEqual(clock.timers().map(({ ref }) => ref), [false]);
+  t.deepEqual(
+    clock.timers().map(({ ref }) => ref),
+    [false],
+  );
 });
 
 test('an interval that is none is refused at once', (t) => {

@@ -9,7 +9,11 @@ process.on('unhandledRejection', (reason) => unhandled.push(reason));
 process.on('uncaughtException', (error) => unhandled.push(error));
 test.after.always('nothing was left unhandled', (t) => t.deepEqual(unhandled, []));
 
-interface Heard { echo?: unknown; deed?: string; threadId?: number }
+interface Heard {
+  echo?: unknown;
+  deed?: string;
+  threadId?: number;
+}
 
 function make(t: { teardown(fn: () => unknown): void }, options: Partial<SupervisedThreadOptions> = {}) {
   const heard: Heard[] = [];
@@ -17,7 +21,13 @@ function make(t: { teardown(fn: () => unknown): void }, options: Partial<Supervi
   const errors: Error[] = [];
   let ups = 0;
   const thread = new SupervisedThread({
-    url: THREAD, name: 'tested', clock: systemClock, ref: true, backoff: { base: 20, max: 60_000 }, onError: (error) => void errors.push(error), ...options,
+    url: THREAD,
+    name: 'tested',
+    clock: systemClock,
+    ref: true,
+    backoff: { base: 20, max: 60_000 },
+    onError: (error) => void errors.push(error),
+    ...options,
     onMessage: (message) => (heard.push(message as Heard), options.onMessage?.(message)),
     onUp: (worker) => ((ups += 1), options.onUp?.(worker)),
     onDown: (down) => (downs.push(down), options.onDown?.(down)),
@@ -79,7 +89,10 @@ for (const [deed, error, exitCode] of [
     const [first, second] = [downs[0]?.threadId, heard.at(-1)?.threadId];
     t.is(typeof first, 'number');
     t.not(first, second);
-    t.deepEqual(heard.filter(({ threadId }) => threadId === second).map(({ echo }) => echo), ['state', 'waited']);
+    t.deepEqual(
+      heard.filter(({ threadId }) => threadId === second).map(({ echo }) => echo),
+      ['state', 'waited'],
+    );
     t.is(thread.status().restarts, 1);
   });
 }
@@ -89,7 +102,10 @@ test('a module that throws while it is loaded is tried again with growing delays
   const { thread, heard, downs } = make(t, { workerData: () => ({ importThrows: broken }), random: () => 0 });
   thread.start();
   await until(() => downs.length === 4, 'four crashes');
-  t.deepEqual(downs.map(({ restartInMs }) => restartInMs), [10, 20, 40, 80]);
+  t.deepEqual(
+    downs.map(({ restartInMs }) => restartInMs),
+    [10, 20, 40, 80],
+  );
   t.deepEqual(new Set(downs.map(({ error }) => error?.message)), new Set(['thrown by the import']));
   t.is(thread.status().lastError?.message, 'thrown by the import');
   broken = false;
@@ -106,7 +122,10 @@ test('a thread that stayed up for the longest delay starts the count anew', asyn
     thread.post({ deed: 'exit' });
     await until(() => downs.length === crash, 'the crash');
   }
-  t.deepEqual(downs.map(({ restartInMs }) => restartInMs), [5, 5, 5]);
+  t.deepEqual(
+    downs.map(({ restartInMs }) => restartInMs),
+    [5, 5, 5],
+  );
 });
 
 test('a thread that eats its heap ends alone, with ERR_WORKER_OUT_OF_MEMORY, and is restarted', async (t) => {
@@ -171,7 +190,9 @@ test('stop ends a schedule of restarts, and a thread never started', async (t) =
 });
 
 test('onDown may stop the thread, and callbacks that throw are reported and contained', async (t) => {
-  const boom = (name: string) => () => { throw new Error(name); };
+  const boom = (name: string) => () => {
+    throw new Error(name);
+  };
   const { thread, errors, downs } = make(t, { onUp: boom('up'), onMessage: boom('message'), onDown: boom('down') });
   thread.post({ deed: 'throw in the handler' });
   thread.post({ echo: 1 });
@@ -200,5 +221,8 @@ test('nothing is left on the process after many lives', async (t) => {
   thread.start();
   await until(() => downs.length === 15, 'fifteen crashes');
   await thread.stop();
-  t.deepEqual(process.eventNames().map((name) => [name, process.listenerCount(name)]), before);
+  t.deepEqual(
+    process.eventNames().map((name) => [name, process.listenerCount(name)]),
+    before,
+  );
 });

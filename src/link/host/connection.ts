@@ -62,7 +62,9 @@ export class WriterConnection {
       if (message[0] === 'hello' && this.#state === 'greeting') {
         const [, protocol, writerNonce] = message;
         if (protocol !== PROTOCOL) {
-          throw new StoreError(`The writer speaks version ${protocol} of the protocol, this process ${PROTOCOL}: it is told nothing, and polls`);
+          throw new StoreError(
+            `The writer speaks version ${protocol} of the protocol, this process ${PROTOCOL}: it is told nothing, and polls`,
+          );
         }
         const have = this.#options.have();
         expected = proof(token, 'writer', writerNonce, nonce, key);

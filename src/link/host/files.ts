@@ -129,7 +129,8 @@ function checkOwned(stat: BigIntStats, path: string, limit: number, links = 1): 
     // 0 is well: a file that was replaced between `open` and `fstat`.
     if (stat.nlink > BigInt(links)) throw unsafe(path, 'it has a second name (a hard link)');
   }
-  if (stat.size > BigInt(limit)) throw new WireFormatError(`Won't read ${path}: it has ${stat.size} bytes, more than the ${limit} that are allowed`);
+  if (stat.size > BigInt(limit))
+    throw new WireFormatError(`Won't read ${path}: it has ${stat.size} bytes, more than the ${limit} that are allowed`);
   return Number(stat.size);
 }
 

@@ -168,7 +168,8 @@ class HostCandidate implements Candidate {
   async #store(snapshot: Snapshot): Promise<void> {
     const term = this.#term;
     const office = this.#office;
-    if (!term || !office || term.epoch !== snapshot.epoch) throw new StoreError("Can't publish: this process is not the key's writer any more");
+    if (!term || !office || term.epoch !== snapshot.epoch)
+      throw new StoreError("Can't publish: this process is not the key's writer any more");
     if (!office.lease.held()) {
       const error = new StoreError("Can't publish: the lease was lost, since the files of the namespace were taken away");
       this.#dismiss(error);

@@ -17,10 +17,7 @@ import { toError } from '../../core/report.js';
 export const PROTOCOL = 1;
 const MAX_LINE = 512;
 
-export type WriterMessage =
-  | readonly ['hello', number, string]
-  | readonly ['welcome', string]
-  | readonly ['news', number, number, number];
+export type WriterMessage = readonly ['hello', number, string] | readonly ['welcome', string] | readonly ['news', number, number, number];
 export type ReaderMessage = readonly ['join', number, string, string, number, number] | readonly ['ack', number];
 
 /** What follows the word: `n` a safe integer of 0 or more, `h` up to 64 hexadecimal digits. */
@@ -44,7 +41,11 @@ export function send(socket: Socket, message: WriterMessage | ReaderMessage): vo
 }
 
 /** Hands each message that arrives to `onMessage`. The first that is none, or that it throws for, closes the connection. */
-export function receive<M extends WriterMessage | ReaderMessage>(socket: Socket, words: readonly M[0][], onMessage: (message: M) => void): void {
+export function receive<M extends WriterMessage | ReaderMessage>(
+  socket: Socket,
+  words: readonly M[0][],
+  onMessage: (message: M) => void,
+): void {
   let rest = '';
   socket.setEncoding('latin1');
   socket.on('data', (chunk: string) => {
@@ -81,6 +82,8 @@ function parseJson(line: string): unknown {
 function hasShape(values: readonly unknown[], shape: string): boolean {
   return (
     values.length === shape.length &&
-    values.every((value, index) => (shape[index] === 'n' ? Number.isSafeInteger(value) && (value as number) >= 0 : typeof value === 'string' && HEX.test(value)))
+    values.every((value, index) =>
+      shape[index] === 'n' ? Number.isSafeInteger(value) && (value as number) >= 0 : typeof value === 'string' && HEX.test(value),
+    )
   );
 }

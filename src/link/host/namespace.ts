@@ -8,8 +8,22 @@ const INHERITED = 'advanced-caching:namespace';
 
 /** Options of node whose value is the next argument. After any other option the next argument is the script. */
 const WITH_VALUE = new Set([
-  '-r', '--require', '--import', '--loader', '--experimental-loader', '-C', '--conditions', '--env-file', '--env-file-if-exists',
-  '--input-type', '--title', '--icu-data-dir', '--inspect-port', '--max-http-header-size', '--redirect-warnings', '--diagnostic-dir',
+  '-r',
+  '--require',
+  '--import',
+  '--loader',
+  '--experimental-loader',
+  '-C',
+  '--conditions',
+  '--env-file',
+  '--env-file-if-exists',
+  '--input-type',
+  '--title',
+  '--icu-data-dir',
+  '--inspect-port',
+  '--max-http-header-size',
+  '--redirect-warnings',
+  '--diagnostic-dir',
 ]);
 const WITHOUT_SCRIPT = /^(-e|-p|-pe|-i|--eval|--print|--interactive)(=|$)/;
 

@@ -1,6 +1,19 @@
 /** Where the keys of a namespace live on this host: a directory that is this user's alone, and a secret in it. */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { accessSync, chmodSync, constants, linkSync, lstatSync, mkdirSync, openSync, closeSync, statfsSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  closeSync,
+  statfsSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { StoreError } from '../../core/errors.js';
@@ -116,7 +129,9 @@ function checkBase(base: string): void {
   if (UID === undefined) return;
   const { mode } = statSync(base);
   if ((mode & 0o002) !== 0 && (mode & 0o1000) === 0) {
-    throw new StoreError(`Won't use ${base}: every user may rename what is in it. Set \`directory\` to one of your own, or \`chmod +t\` it`);
+    throw new StoreError(
+      `Won't use ${base}: every user may rename what is in it. Set \`directory\` to one of your own, or \`chmod +t\` it`,
+    );
   }
 }
 
@@ -134,7 +149,9 @@ function ownDirectory(path: string): void {
   if (UID === undefined) return;
   if (stat.uid !== UID) throw new StoreError(`Won't use ${path}: it belongs to the user ${stat.uid}, not to ${UID}. ${cure}`);
   if ((stat.mode & 0o077) !== 0) {
-    throw new StoreError(`Won't use ${path}: others may use it (mode ${(stat.mode & 0o777).toString(8)}, not 700). \`chmod 700\` it after a look inside`);
+    throw new StoreError(
+      `Won't use ${path}: others may use it (mode ${(stat.mode & 0o777).toString(8)}, not 700). \`chmod 700\` it after a look inside`,
+    );
   }
 }
 

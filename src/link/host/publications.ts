@@ -29,7 +29,9 @@ export class Publications {
     const last = this.#waiting?.snapshot ?? this.#current ?? this.#stored;
     if (!isNewer(snapshot, last)) {
       return Promise.reject(
-        new StoreError(`Expected a snapshot newer than epoch ${last.epoch}, version ${last.version}, got ${snapshot.epoch}, ${snapshot.version}`),
+        new StoreError(
+          `Expected a snapshot newer than epoch ${last.epoch}, version ${last.version}, got ${snapshot.epoch}, ${snapshot.version}`,
+        ),
       );
     }
     if (!this.#current) return this.#begin(snapshot);

@@ -69,7 +69,8 @@ export class SnapshotFile implements SnapshotStore {
       throw new SnapshotTooLargeError(`This snapshot has ${bytes.byteLength} bytes, more than \`maxBytes\` (${this.#maxBytes})`);
     }
     for (const name of ['epoch', 'version'] as const) {
-      if (!Number.isSafeInteger(snapshot[name]) || snapshot[name] < 0) refuse(`snapshot.${name}`, 'a safe integer of 0 or more', snapshot[name]);
+      if (!Number.isSafeInteger(snapshot[name]) || snapshot[name] < 0)
+        refuse(`snapshot.${name}`, 'a safe integer of 0 or more', snapshot[name]);
     }
     return replaceIn(this.#place, this.path, [encodeHeader(this.#key, snapshot), bytes]);
   }

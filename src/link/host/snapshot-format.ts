@@ -66,17 +66,22 @@ export function decodeSnapshot(file: Buffer, key: string, maxBytes: number, cloc
   if (!file.subarray(0, 8).equals(MAGIC)) throw new WireFormatError('Expected a snapshot, got something else (its first bytes differ)');
   const layout = file.readUInt16LE(8);
   if (layout > LAYOUT) {
-    throw new WireFormatError(`This snapshot has layout ${layout}, of a newer release of the library; this one reads up to ${LAYOUT}: update it`);
+    throw new WireFormatError(
+      `This snapshot has layout ${layout}, of a newer release of the library; this one reads up to ${LAYOUT}: update it`,
+    );
   }
   const flags = file.readUInt32LE(12);
-  if (layout !== LAYOUT || flags !== 0) throw new WireFormatError(`This snapshot has layout ${layout} and flags ${flags}, which are not known here`);
+  if (layout !== LAYOUT || flags !== 0)
+    throw new WireFormatError(`This snapshot has layout ${layout} and flags ${flags}, which are not known here`);
 
   const headerBytes = file.readUInt16LE(10);
   const payloadBytes = Number(file.readBigUInt64LE(16));
   const keyEnd = FIXED + file.readUInt16LE(80);
   const codecEnd = keyEnd + file.readUInt16LE(82);
   if (codecEnd > headerBytes || headerBytes + payloadBytes !== file.length) {
-    throw new WireFormatError(`This snapshot should have ${headerBytes + payloadBytes} bytes, and has ${file.length}: it was cut or is corrupt`);
+    throw new WireFormatError(
+      `This snapshot should have ${headerBytes + payloadBytes} bytes, and has ${file.length}: it was cut or is corrupt`,
+    );
   }
   if (payloadBytes > maxBytes) throw new WireFormatError(`This snapshot has ${payloadBytes} bytes, more than \`maxBytes\` (${maxBytes})`);
   if (checksum(file, headerBytes, file.subarray(headerBytes)) !== file.readUInt32LE(CRC_AT)) {

@@ -97,9 +97,7 @@ export class Post {
 
   /** Ends the present role and begins the one that is wanted now, one change after another. */
   #change(): void {
-    this.#changing = this.#changing
-      .then(() => this.#switch())
-      .catch((error: unknown) => this.#problem(error));
+    this.#changing = this.#changing.then(() => this.#switch()).catch((error: unknown) => this.#problem(error));
   }
 
   async #switch(): Promise<void> {
@@ -127,7 +125,12 @@ export class Post {
     };
     const writer = this.#writer;
     this.#link = writer
-      ? leadHost({ ...options, onGranted: (grant) => this.#begin(writer, grant), onLost: () => this.#lose(writer), onFollowing: () => this.#events.standBy(writer) })
+      ? leadHost({
+          ...options,
+          onGranted: (grant) => this.#begin(writer, grant),
+          onLost: () => this.#lose(writer),
+          onFollowing: () => this.#events.standBy(writer),
+        })
       : followHost(options);
   }
 
@@ -204,27 +207,26 @@ export class Post {
     if (!grant || !candidate || this.#forwarding) return;
     const taken = take(this.#ring, Number.POSITIVE_INFINITY);
     if (!('bytes' in taken)) {
-      if (taken.why === 'corrupt') this.#problem(new StoreError(`A snapshot of '${key}' in shared memory is corrupt, and is not sent to the host`));
+      if (taken.why === 'corrupt')
+        this.#problem(new StoreError(`A snapshot of '${key}' in shared memory is corrupt, and is not sent to the host`));
       if (taken.why === 'busy') this.#retryLater();
       return;
     }
     if (taken.meta.epoch !== grant.epoch || taken.meta.version <= this.#forwarded) return;
     this.#forwarding = true;
-    candidate
-      .publish({ ...taken.meta, bytes: taken.bytes })
-      .then(
-        () => {
-          this.#forwarded = taken.meta.version;
-          this.#forwarding = false;
-          this.#forward();
-        },
-        (error: unknown) => {
-          this.#forwarding = false;
-          if (this.#grant !== grant) return;
-          this.#problem(error);
-          this.#retryLater();
-        },
-      );
+    candidate.publish({ ...taken.meta, bytes: taken.bytes }).then(
+      () => {
+        this.#forwarded = taken.meta.version;
+        this.#forwarding = false;
+        this.#forward();
+      },
+      (error: unknown) => {
+        this.#forwarding = false;
+        if (this.#grant !== grant) return;
+        this.#problem(error);
+        this.#retryLater();
+      },
+    );
   }
 
   #problem(error: unknown): void {
