@@ -1,0 +1,16 @@
+// @ts-check
+/** A second process that registers the same writer, for `--kill`: the demo lets it write first, and kills it. */
+import { bg } from 'advanced-caching';
+import { writeCities } from './write-cities.js';
+
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+process.on('disconnect', () => process.exit());
+process.on('message', async () => {
+  await bg.shutdown({ timeout: 2 });
+  process.disconnect();
+});
+
+const writer = writeCities((error) => console.error(`[other writer ${process.pid}] ${error.message}`));
+await writer.ready(30);
+process.send?.({ type: 'ready' });
