@@ -1,3 +1,15 @@
+export { bg, health } from './bg/bg.js';
+export type { BackgroundStatus, Bg, Health, ShutdownOptions } from './bg/bg.js';
+export type { Background, BackgroundOptions } from './bg/background.js';
+export type { Change, Mirror, MirrorStatus, OnStale } from './bg/mirror.js';
+export type { RefreshOptions } from './bg/options.js';
+export type { ReadOptions } from './bg/read.js';
+export type { Validate } from './bg/ring-writer.js';
+export { configure } from './bg/settings.js';
+export type { Settings } from './bg/settings.js';
+export type { MirrorState, Via } from './bg/source.js';
+export type { WriteOptions } from './bg/write.js';
+export type { Scope, Writer, WriterState, WriterStatus } from './bg/writer.js';
 export { cache } from './cache/cache.js';
 export type { AnyFunction, CacheControls, CacheDecorator, CacheOptions, Cached, CachedSignature } from './cache/types.js';
 export type { Clock, Timer } from './core/clock.js';
@@ -12,6 +24,7 @@ export {
   SerializationError,
   SnapshotTooLargeError,
   StaleError,
+  StoppedError,
   StoreError,
   TimeoutError,
   ValidationError,
@@ -26,6 +39,9 @@ export { guardMetrics } from './metrics/guard.js';
 export { InMemoryMetrics } from './metrics/in-memory.js';
 export type { CacheCounts, LatencyStats, MemoryStats, MetricsStats } from './metrics/in-memory.js';
 export { NULL_METRICS } from './metrics/null.js';
+export type { Loader, LoaderContext } from './scheduler/loader.js';
+export { piscinaLoader } from './scheduler/piscina.js';
+export type { PiscinaLoaderOptions, PiscinaPool, PiscinaTask } from './scheduler/piscina.js';
 export { serializers } from './serializers/resolve.js';
 export type { SerializerName, SerializerOption } from './serializers/resolve.js';
 export { InMemCache } from './stores/in-mem.js';

@@ -123,7 +123,6 @@ export class RingWriter<T> implements Engine {
   }
 
   async stop({ abort }: { abort: boolean }): Promise<void> {
-    if (this.#stopped) return;
     this.#stopped = true;
     await this.#repeater?.stop({ abort });
     if (this.#lead) writeHealth(this.#ring, { state: 'closed' }, this.#clock.monotonic());
@@ -168,13 +167,14 @@ export class RingWriter<T> implements Engine {
       freshFor,
       codec: serializer.name ?? '',
     };
+    // Before the value: whoever sees it sees who stands behind it.
+    writeHealth(this.#ring, { state: 'live', failures: 0, lastOk: now }, now);
     publish(this.#ring, { ...meta, bytes });
     lead.version = meta.version;
     this.#failures = 0;
     this.#published = true;
     // A value kept for the next `validate` saves decoding it.
     if (validate) this.#last = value;
-    writeHealth(this.#ring, { state: 'live', failures: 0, lastOk: now }, now);
     this.#events.onPublished(meta, now - this.#startedAt);
   }
 

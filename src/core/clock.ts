@@ -17,12 +17,15 @@ export interface Timer {
 /** Past this a Node timer fires at once. */
 const MAX_DELAY = 0x7fffffff;
 
+/** `performance.now()` starts at 0 in each thread, on the clock that `process.hrtime` reads; it is the faster way to it. */
+const origin = ((): number => {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6 - performance.now();
+})();
+
 export const systemClock: Clock = {
   wall: () => Date.now(),
-  monotonic: () => {
-    const [seconds, nanoseconds] = process.hrtime();
-    return seconds * 1000 + nanoseconds / 1e6;
-  },
+  monotonic: () => origin + performance.now(),
   setTimer(callback, delay) {
     let left = delay;
     let keepAlive = true;

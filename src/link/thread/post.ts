@@ -64,7 +64,11 @@ export class Post {
       return;
     }
     this.#wants.set(want.id, want);
-    if (want.role === 'lead') this.#writer = want;
+    if (want.role === 'lead') {
+      this.#writer = want;
+      // What the writer's thread publishes into is what is sent on.
+      this.#ring = openRing(want.buffer);
+    }
     if (want.role === 'lead' || !this.#link) this.#change();
     else announceRing(this.key, this.#ring);
   }

@@ -1,0 +1,37 @@
+import { systemClock } from '../core/clock.js';
+import { type OnError, report } from '../core/report.js';
+import { defaultNamespace } from '../link/host/namespace.js';
+import { hostPlace } from '../link/host/place.js';
+import { SnapshotFile } from '../link/host/snapshot-file.js';
+import { claim, createRing, disown, type Ring, writeHealth } from '../mirror/layout.js';
+import { publish } from '../mirror/protocol.js';
+import { threadId } from 'node:worker_threads';
+import { currentSettings } from './settings.js';
+
+/** Which files and sockets the keys of this process have. */
+export function placeSettings(): { namespace: string; directory: string | undefined } {
+  const { namespace, directory } = currentSettings();
+  return { namespace: namespace ?? defaultNamespace(), directory };
+}
+
+/**
+ * A ring for a key of the host, with the snapshot that the last writer left, if there is one: a process that restarts
+ * serves it at once. It reads the file here and now; it is called when a mirror or writer is made, never by a read.
+ */
+export function coldRing(key: string, maxBytes: number, onError: OnError | undefined): Ring {
+  const ring = createRing(maxBytes, undefined, 0, 'host');
+  try {
+    const { namespace, directory } = placeSettings();
+    const place = hostPlace({ namespace, ...(directory === undefined ? {} : { directory }) });
+    const last = new SnapshotFile(place, key, { maxBytes }).readSync();
+    if (last) {
+      claim(ring, threadId);
+      publish(ring, last);
+      writeHealth(ring, { state: 'interrupted' }, systemClock.monotonic());
+      disown(ring, threadId);
+    }
+  } catch (error) {
+    report(error, onError, `the last snapshot of '${key}'`);
+  }
+  return ring;
+}

@@ -1,0 +1,36 @@
+import type { SnapshotMeta } from '../core/snapshot.js';
+import type { ReaderCounts } from '../mirror/reader.js';
+
+/**
+ * `initializing`: no value yet. `live`: the value is there and its writer was heard. `interrupted`: the value is there, and
+ * the writer fails, is silent or is gone. `closed`: for good, or the writer stopped.
+ */
+export type MirrorState = 'initializing' | 'live' | 'interrupted' | 'closed';
+
+/** How the value comes: through shared memory from this process's writer, from another process of the host, or from a store. */
+export type Via = 'process' | 'host' | 'store';
+
+/** Where a mirror's value comes from. */
+export interface Source<T> {
+  /** The hot path. */
+  readonly read: () => T | undefined;
+  /** Of what `read` answers; `undefined` before the first value. */
+  meta(): SnapshotMeta | undefined;
+  /** Never decreases; 0 before the first value. */
+  version(): number;
+  health(): {
+    readonly state: MirrorState;
+    /** Monotonic milliseconds of the last change of `state`. */
+    readonly since: number;
+    readonly failures: number;
+    readonly via: Via | undefined;
+    /** The value was found when this process started, and no writer has been heard since. */
+    readonly cold: boolean;
+  };
+  counts(): ReaderCounts;
+  /** `at` is Unix time in milliseconds. */
+  lastProblem(): { readonly error: Error; readonly at: number } | undefined;
+  /** Calls back when there may be something new, coalesced. Answers its off. */
+  watch(onWake: () => void): () => void;
+  close(): void;
+}

@@ -1,0 +1,125 @@
+import { systemClock } from '../core/clock.js';
+import type { Duration } from '../core/duration.js';
+import { checkBoolean, checkCount, checkFunction, checkOptions, refuse } from '../core/options.js';
+import { DEFAULT_MAX_BYTES } from '../core/snapshot.js';
+import { isCacheStorage, type CacheStorage } from '../core/store.js';
+import type { Loader } from '../scheduler/loader.js';
+import { isSerializerName, resolveSerializer, type SerializerName, type SerializerOption } from '../serializers/resolve.js';
+import { LoaderEngine } from './loader-engine.js';
+import { checkRefreshOptions, freshFor, intervalOf, milliseconds, type RefreshOptions } from './options.js';
+import { dedicatedThread } from './registry.js';
+import { RingWriter, type Validate, type WriterEvents } from './ring-writer.js';
+import { createWriter, type Writer } from './writer.js';
+import type { Ring } from '../mirror/layout.js';
+
+export interface WriteOptions<T = unknown> extends RefreshOptions {
+  /** Also kept there after each publication, as an entry that is fresh for `ttl`. A store that fails is reported, and stops nothing. */
+  readonly store?: CacheStorage | undefined;
+  /** Default `'json'`. With a module as the loader: a name, or the module exports its `serializer`. */
+  readonly serializer?: SerializerOption | undefined;
+  /**
+   * Where the loader runs. A URL of a module (default export, or the one that its hash names): in the dedicated worker
+   * thread, with its schedule. `piscinaLoader(…)` or another function: called in this thread.
+   */
+  readonly loader?: URL | Loader<T> | undefined;
+  /** A run that takes longer is a failed refresh, and its `signal` is aborted. Default: no limit. */
+  readonly timeout?: Duration | undefined;
+  /** A larger snapshot is refused. Default 64 MiB. */
+  readonly maxBytes?: number | undefined;
+  /** Refuses a loaded value by throwing or answering `false`; may be async. With a module as the loader: the module exports its `validate`. */
+  readonly validate?: Validate<T> | undefined;
+  /** Whether the writer keeps the process alive; default `true`. */
+  readonly ref?: boolean | undefined;
+}
+
+const KNOWN = [
+  'key',
+  'ttl',
+  'name',
+  'metrics',
+  'onError',
+  'runImmediately',
+  'scope',
+  'store',
+  'serializer',
+  'loader',
+  'timeout',
+  'maxBytes',
+  'validate',
+  'ref',
+];
+
+/** `bg.write` with the loader among the options answers the writer; without, a function that takes the loader. */
+export interface Write {
+  <T>(interval: Duration, options: WriteOptions<T> & { readonly loader: URL | Loader<T> }): Writer<T>;
+  <T = unknown>(
+    interval: Duration,
+    options: WriteOptions<T> & { readonly loader?: undefined },
+  ): <L extends T>(loader: Loader<L>) => Writer<L>;
+  <T>(interval: Duration, options: WriteOptions<T> & { readonly loader?: undefined }, loader: Loader<T>): Writer<T>;
+}
+
+export const write: Write = ((interval: Duration, options: WriteOptions<unknown>, fn?: Loader<unknown>) => {
+  checkOptions('bg.write', options, KNOWN);
+  if (options.loader !== undefined) return register(interval, options, options.loader);
+  // Checked now, so that a wrong option is the fault of the line that has it.
+  prepare(interval, options);
+  return fn === undefined ? (loader: Loader<unknown>) => register(interval, options, loader) : register(interval, options, fn);
+}) as Write;
+
+/** Checks every option. */
+function prepare(interval: Duration, options: WriteOptions<unknown>) {
+  const metrics = checkRefreshOptions(options);
+  const { key, store, serializer, timeout, maxBytes = DEFAULT_MAX_BYTES, validate, ref = true } = options;
+  const every = intervalOf(interval);
+  if (store !== undefined && !isCacheStorage(store)) refuse('store', 'a store', store);
+  if (serializer !== undefined) resolveSerializer(serializer);
+  checkCount('maxBytes', maxBytes);
+  checkFunction('validate', validate);
+  checkBoolean('ref', options.ref);
+  const plan = {
+    key,
+    interval: every,
+    timeout: timeout === undefined ? undefined : milliseconds(timeout, 'timeout'),
+    freshFor: freshFor(options.ttl, every),
+    maxBytes,
+    runImmediately: options.runImmediately ?? true,
+  };
+  return { plan, metrics, ref };
+}
+
+function register(interval: Duration, options: WriteOptions<unknown>, loader: URL | Loader<unknown>): Writer<unknown> {
+  const { plan, metrics, ref } = prepare(interval, options);
+  const { key, name, scope = 'process', store, onError } = options;
+  const isModule = loader instanceof URL;
+  if (!isModule && typeof loader !== 'function')
+    refuse('loader', "a function, or the URL of a module as in new URL('./refresh.js', import.meta.url)", loader);
+  const makeEngine = isModule ? moduleEngine(loader, options, plan) : functionEngine(loader, options, plan);
+  return createWriter({
+    plan,
+    name: name ?? (isModule || loader.name === '' ? key : loader.name),
+    scope,
+    store,
+    metrics,
+    onError,
+    ref,
+    serializer: typeof options.serializer === 'object' ? options.serializer : undefined,
+    makeEngine,
+  });
+}
+
+type Plan = ReturnType<typeof prepare>['plan'];
+
+function functionEngine(loader: Loader<unknown>, options: WriteOptions<unknown>, plan: Plan) {
+  const work = { loader, serializer: resolveSerializer(options.serializer), validate: options.validate };
+  return (ring: Ring, events: WriterEvents) => new RingWriter<unknown>(ring, plan, () => work, events, systemClock);
+}
+
+function moduleEngine(url: URL, { serializer, validate }: WriteOptions<unknown>, plan: Plan) {
+  if (validate !== undefined) refuse('validate', 'exported by the module of `loader` (a function can not be sent to its thread)', validate);
+  if (serializer !== undefined && !isSerializerName(serializer)) {
+    refuse('serializer', 'a name, or exported by the module of `loader` (an object can not be sent to its thread)', serializer);
+  }
+  const module: { href: string; serializer: SerializerName | undefined } = { href: url.href, serializer };
+  return (ring: Ring, events: WriterEvents) => new LoaderEngine(dedicatedThread(), ring, plan, module, events, systemClock);
+}

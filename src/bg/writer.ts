@@ -1,0 +1,261 @@
+import { threadId } from 'node:worker_threads';
+import { systemClock } from '../core/clock.js';
+import type { Duration } from '../core/duration.js';
+import { DuplicateWriterError } from '../core/errors.js';
+import type { MetricsCollector } from '../core/metrics.js';
+import { packError, type PackedError } from '../core/packed-error.js';
+import { type OnError, report } from '../core/report.js';
+import type { Serializer } from '../core/serializer.js';
+import type { SnapshotMeta } from '../core/snapshot.js';
+import type { CacheStorage } from '../core/store.js';
+import { linkClient, type LinkHandle } from '../link/thread/link-client.js';
+import { announceRing, findRing, seekRing, withdrawRing } from '../mirror/directory.js';
+import { createRing, largestSnapshot, ownerOf, type Ring } from '../mirror/layout.js';
+import { newestMeta } from '../mirror/protocol.js';
+import { coldRing, placeSettings } from './host-ring.js';
+import { createMirror, type Mirror } from './mirror.js';
+import { holdProcess, writers } from './registry.js';
+import type { Engine, WriterEvents, WriterPlan } from './ring-writer.js';
+import { RingSource } from './ring-source.js';
+
+/** How far a writer reaches, and how many of it there are. */
+export type Scope = 'process' | 'host';
+
+/**
+ * `standby`: another process has the writer. `initializing`: no value was published yet. `live`: the last refresh succeeded.
+ * `interrupted`: the last one failed, and the value before is served. `closed`: stopped.
+ */
+export type WriterState = 'standby' | 'initializing' | 'live' | 'interrupted' | 'closed';
+
+/** Plain data. Moments are Unix time in seconds, spans are seconds. */
+export interface WriterStatus {
+  readonly key: string;
+  readonly name: string;
+  readonly scope: Scope;
+  readonly state: WriterState;
+  readonly since: number;
+  readonly epoch: number;
+  readonly version: number;
+  readonly createdAt: number | undefined;
+  readonly age: number | undefined;
+  /** Of this process. */
+  readonly refreshes: number;
+  readonly failures: number;
+  readonly consecutiveFailures: number;
+  /** Starts that were delayed because the refresh before outlasted its interval. */
+  readonly late: number;
+  readonly lastDuration: number | undefined;
+  readonly nextAt: number | undefined;
+  readonly lastError: (Omit<PackedError, 'stack'> & { readonly time: number }) | undefined;
+}
+
+/** The writer's side: a function that answers the published value, and what can be asked of it. */
+export interface Writer<T> {
+  /** What readers see: `undefined` before the first publication. */
+  (): T | undefined;
+  readonly key: string;
+  /**
+   * Runs the loader now, or joins the run under way; resolves when its value is published.
+   *
+   * @throws (rejects) what made the refresh fail; StoppedError after `stop`, and while another process has the writer
+   */
+  refresh(): Promise<void>;
+  /** As of a mirror. */
+  ready(timeout?: Duration): Promise<T>;
+  /** Ends the schedule, waiting for a refresh under way. Readers keep the value; of a host's key another process takes over. Idempotent. */
+  stop(): Promise<void>;
+  status(): WriterStatus;
+}
+
+export interface WriterOptions {
+  readonly plan: WriterPlan;
+  readonly name: string;
+  readonly scope: Scope;
+  readonly store: CacheStorage | undefined;
+  readonly metrics: MetricsCollector | undefined;
+  readonly onError: OnError | undefined;
+  readonly ref: boolean;
+  /** For reading what was published, where it isn't one that a snapshot names. */
+  readonly serializer: Serializer | undefined;
+  /** Makes what runs the loader. */
+  readonly makeEngine: (ring: Ring, events: WriterEvents) => Engine;
+}
+
+/** Registers a writer for a key and starts it. */
+export function createWriter<T>(options: WriterOptions): Writer<T> {
+  const { plan, name, scope, store, metrics, onError } = options;
+  const { key } = plan;
+  if (writers.has(key)) throw new DuplicateWriterError(`'${key}' has a writer in this thread already`);
+  const { ring, foreign } = ringFor(plan, scope, onError);
+  const startedAt = systemClock.wall();
+  let state: WriterState = scope === 'host' ? 'standby' : 'initializing';
+  let since = startedAt;
+  let refreshes = 0;
+  let failures = 0;
+  let consecutiveFailures = 0;
+  let lastDurationMs: number | undefined;
+  let problem: { error: Error; at: number } | undefined;
+  let link: LinkHandle | undefined;
+  let stopped: Promise<void> | undefined;
+
+  const setState = (next: WriterState): void => {
+    if (state === next || state === 'closed') return;
+    state = next;
+    since = systemClock.wall();
+  };
+  const fail = (error: Error): void => {
+    problem = { error, at: systemClock.wall() };
+    report(error, onError, `the writer of '${key}'`);
+  };
+  const engine = options.makeEngine(ring, {
+    onPublished(meta, durationMs) {
+      refreshes++;
+      consecutiveFailures = 0;
+      lastDurationMs = durationMs;
+      setState('live');
+      metrics?.recordBackgroundRefresh(name, { success: true, durationSeconds: durationMs / 1000 });
+      if (store) void keep(store, meta);
+    },
+    onFailed(error, durationMs) {
+      failures++;
+      consecutiveFailures++;
+      lastDurationMs = durationMs;
+      if (state === 'live') setState('interrupted');
+      metrics?.recordBackgroundRefresh(name, { success: false, durationSeconds: durationMs / 1000 });
+      fail(error);
+    },
+  });
+
+  async function keep(kept: CacheStorage, meta: SnapshotMeta): Promise<void> {
+    try {
+      const value = source.read();
+      await kept.setEntry(key, { value, createdAt: meta.createdAt / 1000, freshUntil: (meta.createdAt + meta.freshFor) / 1000 });
+    } catch (error) {
+      metrics?.recordError(name, { operation: 'set', errorType: error instanceof Error ? error.name : 'Error' });
+      report(error, onError, `the store of '${key}'`);
+    }
+  }
+
+  if (scope === 'process') {
+    const newest = newestMeta(ring);
+    // Milliseconds since the host's boot: higher than that of any writer before, whether or not its ring is still known.
+    const epoch = Math.max((newest?.epoch ?? 0) + 1, Math.floor(systemClock.monotonic()));
+    engine.lead({ epoch, version: newest?.version ?? 0 });
+  }
+  announceRing(key, ring);
+  const source = new RingSource<T>({
+    key,
+    pollInterval: 1000,
+    maxBytes: plan.maxBytes,
+    freeze: true,
+    serializer: options.serializer,
+    onError,
+  });
+  const release = options.ref ? holdProcess() : (): void => {};
+
+  if (scope === 'host') {
+    link = linkClient.want(
+      { role: 'lead', key, maxBytes: plan.maxBytes, pollInterval: 1000, buffer: ring.buffer, ...placeSettings() },
+      {
+        onGranted(lead) {
+          setState('initializing');
+          try {
+            engine.lead(lead);
+          } catch (error) {
+            fail(error as Error);
+          }
+        },
+        onStandBy() {
+          engine.standBy();
+          setState('standby');
+        },
+        onDuplicate() {
+          fail(new DuplicateWriterError(`'${key}' has a writer in another thread of this process`));
+          void stop({ abort: true });
+        },
+        onProblem: fail,
+      },
+    );
+  }
+  // Two threads that registered the key at the same moment hear of each other here: the older ring stays.
+  const stopListening = seekRing(key, (other) => {
+    if (scope !== 'process' || other.instance === ring.instance || other.scope !== 'process') return;
+    if (ownerOf(other) === undefined || other.born > ring.born || foreign === other.instance) return;
+    fail(new DuplicateWriterError(`'${key}' has a writer in another thread of this process`));
+    withdrawRing(key, ring);
+    announceRing(key, other);
+    void stop({ abort: true });
+  });
+
+  function stop(how: { abort: boolean }): Promise<void> {
+    // A stop that waits becomes one that doesn't.
+    if (stopped && how.abort) void engine.stop(how);
+    stopped ??= (async () => {
+      setState('closed');
+      stopListening();
+      await engine.stop(how);
+      link?.drop();
+      release();
+      writers.delete(key);
+      mirror.close();
+    })();
+    return stopped;
+  }
+
+  function status(): WriterStatus {
+    const newest = source.read() === undefined ? undefined : source.meta();
+    const schedule = engine.schedule();
+    const { stack: _, ...error } = problem ? packError(problem.error) : { name: '', message: '' };
+    return {
+      key,
+      name,
+      scope,
+      state,
+      since: since / 1000,
+      epoch: newest?.epoch ?? 0,
+      version: source.version(),
+      createdAt: newest && newest.createdAt / 1000,
+      age: newest && Math.max(0, systemClock.monotonic() - newest.createdAtMonotonic) / 1000,
+      refreshes,
+      failures,
+      consecutiveFailures,
+      late: schedule?.late ?? 0,
+      lastDuration: lastDurationMs === undefined ? undefined : lastDurationMs / 1000,
+      nextAt: schedule?.nextAt === undefined ? undefined : schedule.nextAt / 1000,
+      lastError: problem && { ...error, time: problem.at / 1000 },
+    };
+  }
+
+  const mirror: Mirror<T> = createMirror<T>(source, { key, ttl: undefined, onStale: 'serve', onError, onClose: () => {} });
+  writers.set(key, { status, stop });
+  const read = (): T | undefined => source.read();
+  return Object.defineProperty(
+    Object.assign(read, {
+      key,
+      refresh: () => engine.refresh(),
+      ready: (timeout?: Duration) => mirror.ready(timeout),
+      stop: () => stop({ abort: false }),
+      status,
+    }),
+    'name',
+    { value: name },
+  );
+}
+
+/**
+ * The ring that a new writer publishes into: the one that the process has, where it may and can be used, so that readers
+ * needn't change; else a new one.
+ *
+ * @throws DuplicateWriterError when a live thread of this process writes the key
+ */
+function ringFor(plan: WriterPlan, scope: Scope, onError: OnError | undefined): { ring: Ring; foreign: string | undefined } {
+  const { key, maxBytes } = plan;
+  const known = findRing(key);
+  const owner = known && ownerOf(known);
+  if (known && known.scope === 'process' && owner !== undefined && owner !== threadId) {
+    throw new DuplicateWriterError(`'${key}' has a writer in another thread of this process (thread ${owner})`);
+  }
+  const usable = known && known.scope === scope && largestSnapshot(known) >= maxBytes;
+  if (usable) return { ring: known, foreign: undefined };
+  return { ring: scope === 'host' ? coldRing(key, maxBytes, onError) : createRing(maxBytes), foreign: known?.instance };
+}
