@@ -31,7 +31,7 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 
 /** @type {import('advanced-caching').Mirror<import('./cities.js').Cities>} */
-const cities = bg.read('cities', { maxBytes: 32_000_000 });
+const cities = bg.read('cities');
 const paths = sampleCities(await cities.ready(30), 2000).map(({ country, name }) => `/cities/${country}/${encodeURIComponent(name)}`);
 await bg.shutdown();
 

@@ -34,13 +34,15 @@ const RESOLUTION = 10;
 /** @param {ReaderReport['where']} where */
 export function createProbe(where) {
   /** @type {import('advanced-caching').Mirror<Cities>} */
-  const cities = bg.read('cities', { maxBytes: 32_000_000 });
+  const cities = bg.read('cities');
   const loop = monitorEventLoopDelay({ resolution: RESOLUTION });
   const visible = createSamples();
   /** @type {Record<string, number>} */
   const firstSeenFrom = {};
   let [version, generation, versionsSeen, reads, empty, torn, backward, longestStall] = [0, 0, 0, 0, 0, 0, 0, 0];
   let reported = { reads: 0, at: performance.now() };
+  /** @type {Cities | undefined} */
+  let last;
 
   /** The current value, checked: each version against the last one. */
   function read() {
@@ -48,11 +50,12 @@ export function createProbe(where) {
     reads += 1;
     if (!value) {
       empty += 1;
-    } else if (cities.version !== version) {
+    } else if (value !== last) {
       if (cities.version < version || value.generation <= generation) backward += 1;
       // The first version was there before this reader was.
-      if (version > 0) visible.add(Date.now() - (cities.createdAt ?? 0) * 1000);
+      if (last) visible.add(Date.now() - (cities.createdAt ?? 0) * 1000);
       firstSeenFrom[value.pid] ??= Date.now();
+      last = value;
       ({ version } = cities);
       ({ generation } = value);
       versionsSeen += 1;
