@@ -51,8 +51,10 @@ export function firstMessage(child, type) {
       child.off('message', look).off('exit', fail);
       resolve();
     };
-    const fail = (/** @type {number | null} */ code, /** @type {string | null} */ signal) =>
-      reject(new Error(`A process ended (${signal ?? code}) before it was ready`));
+    const fail = (/** @type {number | null} */ code, /** @type {string | null} */ signal) => {
+      // A Ctrl-C that came before the child was there to ignore it: the primary has got it too.
+      if (signal !== 'SIGINT') reject(new Error(`A process ended (${signal ?? code}) before it was ready`));
+    };
     child.on('message', look).once('exit', fail);
   });
 }

@@ -29,6 +29,10 @@ const host = process.env['HOST'] ?? '127.0.0.1';
 
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
+process.on('disconnect', () => process.exit());
+/** @type {() => void} */
+let stop = () => process.exit();
+process.on('message', () => stop());
 
 /** @type {import('advanced-caching').Mirror<import('./cities.js').Cities>} */
 const cities = bg.read('cities');
@@ -47,7 +51,7 @@ let reported = { requests: 0, at: begun };
  */
 const fetchJson = (agent, path) =>
   new Promise((resolve, reject) => {
-    get({ host, port, path, agent, timeout: 10_000 }, (response) => {
+    const request = get({ host, port, path, agent, timeout: 10_000 }, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (text) => {
         body += text;
@@ -56,11 +60,8 @@ const fetchJson = (agent, path) =>
         if (response.statusCode === 200) resolve(JSON.parse(body));
         else reject(new Error(`${path}: ${response.statusCode} ${body}`));
       });
-    })
-      .on('timeout', function () {
-        this.destroy(new Error(`${path}: no answer within 10 s`));
-      })
-      .on('error', reject);
+    });
+    request.on('error', reject).on('timeout', () => request.destroy(new Error(`${path}: no answer within 10 s`)));
   });
 
 /** @param {number} client */
@@ -98,13 +99,12 @@ function makeReport() {
   return { requests, requestsPerSecond, averagePerSecond, errors, backward, p50: percentile(all, 50), p99: percentile(all, 99), lastError };
 }
 
-const reports = setInterval(() => process.connected && process.send?.({ type: 'load', last: false, load: makeReport() }, () => {}), 500);
+const reports = setInterval(() => process.connected && process.send?.({ type: 'load', load: makeReport() }, () => {}), 500);
 const clients = Promise.all(Array.from({ length: CLIENTS }, (_, client) => runClient(client)));
 
-process.on('disconnect', () => process.exit());
-process.on('message', async () => {
+stop = async () => {
   clearInterval(reports);
   running = false;
   await clients;
-  process.send?.({ type: 'load', last: true, load: makeReport() }, () => process.disconnect());
-});
+  process.send?.({ type: 'load', load: makeReport() }, () => process.disconnect());
+};

@@ -6,11 +6,14 @@ import { writeCities } from './write-cities.js';
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('disconnect', () => process.exit());
+let ready = false;
 process.on('message', async () => {
+  if (!ready) process.exit();
   await bg.shutdown({ timeout: 2 });
   process.disconnect();
 });
 
 const writer = writeCities((error) => console.error(`[other writer ${process.pid}] ${error.message}`));
 await writer.ready(30);
+ready = true;
 process.send?.({ type: 'ready' });

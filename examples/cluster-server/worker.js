@@ -9,7 +9,7 @@ import { createProbe } from './probe.js';
 import { createSamples } from './samples.js';
 
 /** @typedef {import('./probe.js').ReaderReport} ReaderReport */
-/** @typedef {{ type: 'ready' } | { type: 'report', last: boolean, readers: ReaderReport[], boardVisible: number[] }} FromWorker */
+/** @typedef {{ type: 'ready' } | { type: 'report', readers: ReaderReport[], boardVisible: number[] }} FromWorker */
 /** @typedef {'begin' | 'stop'} ToWorker */
 
 // A Ctrl-C reaches every process of the terminal; when to stop is for the primary to say.
@@ -20,7 +20,7 @@ const page = readFileSync(new URL('./page.html', import.meta.url));
 const probe = createProbe('event loop');
 
 // What the primary knows of all workers comes the same way as the cities: so each worker can answer for all of them.
-/** @type {import('advanced-caching').Mirror<import('./primary.js').Board>} */
+/** @type {import('advanced-caching').Mirror<import('./state.js').Board>} */
 const board = bg.read('board');
 const boardVisible = createSamples();
 board.onChange(() => boardVisible.add(Date.now() - (board.createdAt ?? 0) * 1000));
@@ -79,7 +79,7 @@ const askThread = (request) =>
 /** @param {boolean} last */
 async function report(last) {
   const readers = [probe.report(), ...(await askThread(last ? 'stop' : 'report'))];
-  tell({ type: 'report', last, readers, boardVisible: boardVisible.all() });
+  tell({ type: 'report', readers, boardVisible: boardVisible.all() });
 }
 
 /** @param {FromWorker} message */
@@ -88,6 +88,7 @@ function tell(message) {
   if (process.connected) process.send?.(message, () => {});
 }
 
+let serving = false;
 /** @type {NodeJS.Timeout | undefined} */
 let reports;
 
@@ -103,6 +104,8 @@ process.on('message', (/** @type {ToWorker} */ request) => {
 });
 
 async function stop() {
+  // Stopped while it started: there is nothing to finish or to report.
+  if (!serving) process.exit();
   clearInterval(reports);
   server.close();
   server.closeAllConnections();
@@ -121,4 +124,5 @@ await Promise.all([
 await new Promise((resolve) => {
   server.listen({ port: Number(process.env['PORT']), host: process.env['HOST'] }, () => resolve(undefined));
 });
+serving = true;
 tell({ type: 'ready' });
