@@ -110,7 +110,8 @@ class HostCandidate implements Candidate {
   async #contend(): Promise<boolean> {
     const { place, key, ref = false, clock = systemClock } = this.#options;
     if (this.#phase !== 'standing-by') return true;
-    const lease = await takeLease(place, key, ref);
+    // One that comes before the announcer is there is sent away, and comes again.
+    const lease = await takeLease(place, key, ref, (socket) => (this.#office ? this.#office.announcer.accept(socket) : socket.destroy()));
     if (!lease) return false;
     if (this.#isClosed()) {
       await lease.release();
@@ -118,7 +119,6 @@ class HostCandidate implements Candidate {
     }
     this.#phase = 'taking-over';
     const announcer = new SocketAnnouncer({
-      server: lease.server,
       token: lease.token,
       key,
       clock,
