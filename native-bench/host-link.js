@@ -9,7 +9,7 @@ import { hostPlace } from '../dist/link/host/place.js';
 import { followHost } from '../dist/link/host/follow.js';
 import { leadHost } from '../dist/link/host/lead.js';
 
-const [role, directory, socketsArg] = process.argv.length > 4 ? process.argv.slice(2) : ['main', '', process.argv[2]];
+const [role, directory, socketsArg, key] = process.argv.length > 5 ? process.argv.slice(2) : ['main', '', process.argv[2], ''];
 const sockets = socketsArg === 'file' ? 'file' : process.platform === 'linux' ? 'abstract' : undefined;
 
 /** The clock that all processes of the host share, in milliseconds. */
@@ -26,8 +26,8 @@ else member();
 
 async function main() {
   const base = mkdtempSync(process.platform === 'linux' ? '/dev/shm/bench-' : 'bench-');
-  /** @param {string} kind */
-  const spawn = (kind) => fork(fileURLToPath(import.meta.url), [kind, base, sockets ?? '']);
+  /** @param {string} kind @param {string} [subject] the key */
+  const spawn = (kind, subject = 'news') => fork(fileURLToPath(import.meta.url), [kind, base, sockets ?? '', subject]);
   /** @type {Set<import('node:child_process').ChildProcess>} */
   const children = new Set();
   try {
@@ -52,11 +52,11 @@ async function main() {
 
     /** @type {number[]} */
     const takeovers = [];
-    let writer = spawn('lead');
+    let writer = spawn('lead', 'takeover');
     children.add(writer);
     await heard(writer, 'granted');
     for (let round = 0; round < 30; round += 1) {
-      const standby = spawn('lead');
+      const standby = spawn('lead', 'takeover');
       children.add(standby);
       await heard(standby, 'live');
       const granted = heard(standby, 'granted');
@@ -113,7 +113,7 @@ function member() {
   let version = 0;
   const options = {
     place: placeIn(directory),
-    key: 'bench',
+    key,
     ref: true,
     onSnapshot: () => tell('snapshot'),
     onState: (/** @type {string} */ state) => tell(state),

@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync, chownSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -12,7 +13,7 @@ import { sweep } from '../../dist/link/host/janitor.js';
 import { hostPlace } from '../../dist/link/host/place.js';
 import { SnapshotFile } from '../../dist/link/host/snapshot-file.js';
 import { decodeSnapshot, encodeHeader } from '../../dist/link/host/snapshot-format.js';
-import { scratch, scratchPlace, snapshotOf } from './support.js';
+import { scratch, scratchPlace, snapshotOf, until } from './support.js';
 
 test('what was written is read, by both ways of reading', async (t) => {
   const file = new SnapshotFile(scratchPlace(t), 'käse/../:"\u{1F9C0}');
@@ -214,6 +215,19 @@ test('the janitor takes what the dead left of this key, and nothing else', async
   const kept = [make(`${own}.${alive}.0123456789ab.tmp`), make(`${other}.${dead}.0123456789ab.tmp`), make(`${own}.${dead}.tmp`), make('mine.tmp')];
   t.is(await sweep(place, 'k', systemClock), gone.length);
   t.deepEqual(readdirSync(place.directory).sort(), kept.sort());
+});
+
+const linux = process.platform === 'linux' ? test : test.skip;
+
+linux('the janitor counts a process as dead whose parent has not asked for it yet', async (t) => {
+  const place = scratchPlace(t);
+  // A shell that starts a process and becomes one that never waits for it.
+  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => parent.kill('SIGKILL'));
+  const pid = Number(String((await once(parent.stdout, 'data'))[0]).trim());
+  await until(() => readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z '), 'a zombie');
+  writeFileSync(`${place.path('k')}.${pid}.0123456789ab.tmp`, 'x');
+  t.is(await sweep(place, 'k', systemClock), 1);
 });
 
 test('the epoch is kept, and a corrupt one is told', async (t) => {
