@@ -13,7 +13,9 @@ import { createReader } from '../../../dist/mirror/reader.js';
 /** @typedef {import('../../../dist/mirror/access.js').SharedAccess} SharedAccess */
 
 /** control: 0 stop, 1 thousands of takes, 2 millions of reads, 3 wrong snapshots, 4 readers that are ready */
-const { role, buffer, control, sizes, mutant, pauses } = workerData;
+const { role, buffer, sizes, mutant, pauses } = workerData;
+/** @type {Int32Array} */
+const control = workerData.control;
 const ring = openRing(buffer);
 
 // The writer pauses less: with four slots a reader must lose a whole turn of the ring to see a fault.
@@ -149,7 +151,7 @@ function read() {
     Atomics.add(control, 2, pauses ? 0 : 20_000);
     Atomics.store(control, 3, Math.max(wrong, Atomics.load(control, 3)));
   }
-  return { takes, reads, busy, wrong, ...reader.counts() };
+  return { takes, reads, busy, wrong, decodes: reader.counts().decodes };
 }
 
 parentPort?.postMessage(role === 'writer' ? write() : read());
