@@ -1,3 +1,4 @@
+import { report } from '../core/report.js';
 import { type Ring, VERSION } from './layout.js';
 
 /**
@@ -22,8 +23,14 @@ export function watch(ring: Ring, onWake: () => void): () => void {
     const version = Atomics.load(words, VERSION);
     const changed = version !== seen;
     seen = version;
+    // Before `onWake`: after it a faster writer would make each wait a microtask, and the event loop would never go on.
     arm();
-    if (changed) onWake();
+    if (!changed) return;
+    try {
+      onWake();
+    } catch (error) {
+      report(error, undefined, 'a listener of the mirror');
+    }
   }
   arm();
   return () => {
