@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../core/clock.js';
-import { StoppedError, TimeoutError } from '../core/errors.js';
+import { ProtocolError, StoppedError, TimeoutError } from '../core/errors.js';
 import { unpackError } from '../core/packed-error.js';
 import { disown, type Ring, writeHealth } from '../mirror/layout.js';
 import { newestMeta } from '../mirror/protocol.js';
@@ -203,7 +203,7 @@ export class LoaderEngine implements Engine {
         this.#events.onFailed(unpackError(message.error), message.durationMs);
         return;
       default:
-        throw new TypeError(`Unknown message ${(message as { type: unknown }).type}`);
+        throw new ProtocolError(`The dedicated thread said '${String((message as { type: unknown }).type)}'`);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { systemClock } from '../core/clock.js';
+import { ProtocolError } from '../core/errors.js';
 import { checkFunction } from '../core/options.js';
 import { packError } from '../core/packed-error.js';
 import { toError } from '../core/report.js';
@@ -52,7 +53,7 @@ async function handle(message: ToLoaderThread): Promise<void> {
       return;
     }
     default:
-      throw new TypeError(`Unknown message ${(message as { type: unknown }).type}`);
+      throw new ProtocolError(`The owner of the dedicated thread said '${String((message as { type: unknown }).type)}'`);
   }
 }
 

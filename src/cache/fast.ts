@@ -1,4 +1,5 @@
 import { coarseNow } from '../core/coarse-clock.js';
+import { checkKey } from '../core/options.js';
 import type { KeyPlan } from '../keys/compile.js';
 import type { Node } from '../stores/node.js';
 import type { NodeTable } from '../stores/node-table.js';
@@ -39,18 +40,33 @@ export function fastWrapper(key: KeyPlan, answers: Answers, table: NodeTable, ca
     };
   }
 
-  /** After the memo, or without one: build the key, look it up. */
-  const byKey = (self: unknown, args: Args, memo: ArgumentMemo | undefined, position: number): unknown => {
+  /** Without a memo: what was built is looked up as it is, since no bad key is in the table; a miss checks it. */
+  const { build } = key;
+  const byKey = (self: unknown, args: Args): unknown => {
     let built: string;
     try {
-      built = key.keyOf(args);
+      built = build(args);
     } catch (error) {
       return answers.failed(error);
     }
     const node = table.nodes.get(built);
-    if (node === undefined || !table.isFresh(node)) return call(self, args, built);
-    memo?.remember(args[position], node);
-    return hit(node);
+    if (node !== undefined && ((coarseNow[0] as number) < node.hotUntil || table.now() < node.freshUntil)) {
+      node.visited = 1;
+      return answers.isPlain ? node.value : answers.ofNode(node);
+    }
+    try {
+      checkKey('key', built);
+    } catch (error) {
+      return answers.failed(error);
+    }
+    return call(self, args, built);
+  };
+
+  /** Past the memo: the node isn't known, or it isn't fresh. */
+  const pastMemo = (self: unknown, args: Args, memo: ArgumentMemo, argument: unknown): unknown => {
+    const result = byKey(self, args);
+    memo.remember(argument, build, args);
+    return result;
   };
 
   const [position] = key.positions ?? [];
@@ -66,7 +82,7 @@ export function fastWrapper(key: KeyPlan, answers: Answers, table: NodeTable, ca
         }
         if (table.now() < node.freshUntil) return hit(node);
       }
-      return byKey(this, arguments, memo, 0);
+      return pastMemo(this, arguments, memo, argument);
     };
   }
 
@@ -82,11 +98,11 @@ export function fastWrapper(key: KeyPlan, answers: Answers, table: NodeTable, ca
         }
         if (table.now() < node.freshUntil) return hit(node);
       }
-      return byKey(this, arguments, memo, position);
+      return pastMemo(this, arguments, memo, arguments[position]);
     };
   }
 
   return function () {
-    return byKey(this, arguments, undefined, 0);
+    return byKey(this, arguments);
   };
 }

@@ -20,8 +20,11 @@ export class ArgumentMemo implements NodeMemo {
     table.addMemo(this);
   }
 
-  remember(argument: unknown, node: Node): void {
+  /** Remembers the node of these arguments, if there is one by now. */
+  remember(argument: unknown, build: (args: ArrayLike<unknown>) => string, args: ArrayLike<unknown>): void {
     if (typeof argument !== 'string' && typeof argument !== 'number') return;
+    const node = this.#table.nodes.get(build(args));
+    if (node === undefined) return;
     this.trim(this.#table.nodes.size);
     this.nodes.set(argument, node);
   }

@@ -91,8 +91,13 @@ type Reader = (args: ArrayLike<unknown>) => string | number;
 
 function reader(placeholder: Placeholder, source: string): Reader {
   const { argument, property } = placeholder;
-  if (property !== undefined)
-    return (args) => textOrDefault(propertyOf(args[argument], property, placeholder, source), placeholder, source);
+  if (property !== undefined) {
+    return (args) => {
+      const object = args[argument] as Record<string, unknown> | undefined;
+      const value = typeof object === 'object' && object !== null ? object[property] : propertyOf(object, property, placeholder, source);
+      return typeof value === 'string' ? value : textOrDefault(value, placeholder, source);
+    };
+  }
   return (args) => {
     const value = args[argument];
     if (typeof value === 'string') return value;

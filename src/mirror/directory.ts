@@ -4,8 +4,9 @@
  * 2. the environment data of worker threads: a thread started after the ring was made has it before its first line runs;
  * 3. a BroadcastChannel, for threads that already run: a new ring is announced, and a thread that misses one asks.
  *
- * Announcements may come late (the thread's loop is busy) and answers several times; nothing depends on either but
- * promptness. The channel never keeps a thread alive.
+ * Announcements may come late (the thread's loop is busy), answers several times, and what a thread inherited may be of a
+ * writer that is gone: so of two rings of a key the younger counts, and a thread asks also when it has inherited one.
+ * Nothing depends on any of it but promptness. The channel never keeps a thread alive.
  */
 import { BroadcastChannel, getEnvironmentData, setEnvironmentData, threadId } from 'node:worker_threads';
 import { openRing, type Ring } from './layout.js';
@@ -17,7 +18,7 @@ const ASK_AGAIN_MS = [10, 30, 100, 300, 1000, 3000];
 type Message =
   | { readonly type: 'ring'; readonly key: string; readonly buffer: SharedArrayBuffer }
   | { readonly type: 'gone'; readonly key: string; readonly instance: string }
-  | { readonly type: 'ask'; readonly key: string };
+  | { readonly type: 'ask'; readonly key: string; readonly have: string | undefined };
 
 interface Book {
   readonly rings: Map<string, Ring>;
@@ -59,17 +60,17 @@ export function seekRing(key: string, onRing: (ring: Ring) => void): () => void 
   const known = findRing(key);
   let timer: NodeJS.Timeout | undefined;
   if (known) {
+    send({ type: 'ask', key, have: known.instance });
     onRing(known);
-    openChannel();
   } else {
     ask(0);
   }
 
   function ask(attempt: number): void {
-    send({ type: 'ask', key });
+    send({ type: 'ask', key, have: undefined });
     const wait = ASK_AGAIN_MS[Math.min(attempt, ASK_AGAIN_MS.length - 1)];
     timer = setTimeout(() => {
-      if (!book.rings.has(key)) ask(attempt + 1);
+      if (book.seekers.get(key) === seekers && !book.rings.has(key)) ask(attempt + 1);
     }, wait).unref();
   }
   return () => {
@@ -120,7 +121,7 @@ function learn(key: string, buffer: unknown): Ring | undefined {
     return undefined;
   }
   const known = book.rings.get(key);
-  if (known?.instance === ring.instance) return known;
+  if (known !== undefined && (known.instance === ring.instance || known.born > ring.born)) return known;
   remember(key, ring);
   return ring;
 }
@@ -129,7 +130,10 @@ function openChannel(): BroadcastChannel {
   if (book.channel) return book.channel;
   const channel = new BroadcastChannel(EDITION);
   // @types/node types the event as unknown.
-  channel.onmessage = (event) => receive((event as { data: Message }).data);
+  channel.onmessage = (event) => {
+    const { data } = event as { data: unknown };
+    if (isMessage(data)) receive(data);
+  };
   channel.unref();
   book.channel = channel;
   return channel;
@@ -137,6 +141,11 @@ function openChannel(): BroadcastChannel {
 
 function send(message: Message): void {
   openChannel().postMessage(message);
+}
+
+/** The channel's name is no secret: anyone in the process may send anything. */
+function isMessage(data: unknown): data is Message {
+  return typeof data === 'object' && data !== null && 'type' in data && 'key' in data && typeof data.key === 'string';
 }
 
 function receive(message: Message): void {
@@ -152,7 +161,7 @@ function receive(message: Message): void {
       return;
     case 'ask': {
       const ring = book.rings.get(message.key);
-      if (ring) send({ type: 'ring', key: message.key, buffer: ring.buffer });
+      if (ring && ring.instance !== message.have) send({ type: 'ring', key: message.key, buffer: ring.buffer });
       return;
     }
     default:

@@ -6,9 +6,13 @@ export function deepFreeze<T>(value: T): T {
   if (!freezable(value)) return value;
   const open: object[] = [value];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (Object.isFrozen(next)) continue;
     Object.freeze(next);
     if (next instanceof Map) {
-      for (const [key, inner] of next) enqueue(key, inner);
+      for (const [key, inner] of next) {
+        enqueue(key);
+        enqueue(inner);
+      }
     } else if (next instanceof Set) {
       for (const inner of next) enqueue(inner);
     } else {
@@ -17,8 +21,8 @@ export function deepFreeze<T>(value: T): T {
   }
   return value;
 
-  function enqueue(...candidates: unknown[]): void {
-    for (const candidate of candidates) if (freezable(candidate)) open.push(candidate);
+  function enqueue(candidate: unknown): void {
+    if (freezable(candidate)) open.push(candidate);
   }
 }
 

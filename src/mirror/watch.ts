@@ -1,3 +1,4 @@
+import { report } from '../core/report.js';
 import { type Ring, VERSION } from './layout.js';
 
 /**
@@ -14,7 +15,7 @@ export function watch(ring: Ring, onWake: () => void): () => void {
   function arm(): void {
     // The comparison with `seen` is inside waitAsync: a publish between two waits is not missed.
     const wait = Atomics.waitAsync(words, VERSION, seen);
-    if (wait.async) wait.value.then(wake);
+    if (wait.async) void wait.value.then(wake);
     else queueMicrotask(wake);
   }
   function wake(): void {
@@ -22,8 +23,14 @@ export function watch(ring: Ring, onWake: () => void): () => void {
     const version = Atomics.load(words, VERSION);
     const changed = version !== seen;
     seen = version;
+    // Before `onWake`: after it a faster writer would make each wait a microtask, and the event loop would never go on.
     arm();
-    if (changed) onWake();
+    if (!changed) return;
+    try {
+      onWake();
+    } catch (error) {
+      report(error, undefined, 'a listener of the mirror');
+    }
   }
   arm();
   return () => {

@@ -34,7 +34,7 @@ export interface RunLoaderOptions<T> {
 export function runLoader<T>(loader: Loader<T>, { timeout, previous, clock, signal }: RunLoaderOptions<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     if (signal?.aborted) {
-      reject(signal.reason);
+      reject(signal.reason as Error);
       return;
     }
     const controller = new AbortController();

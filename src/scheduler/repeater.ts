@@ -122,7 +122,7 @@ export class Repeater {
     if (this.#scheduled) return;
     this.#scheduled = true;
     if (this.#run) this.#scheduleFrom(this.#run.startedAt);
-    else if (this.#options.runImmediately) this.#begin(0);
+    else if (this.#options.runImmediately) void this.#begin(0);
     else {
       this.#state = 'waiting';
       this.#scheduleFrom(this.#options.clock.monotonic());
@@ -250,7 +250,7 @@ export class Repeater {
   #onTimer(): void {
     const now = this.#options.clock.monotonic();
     if (!this.#run) {
-      this.#begin(this.#jitter);
+      void this.#begin(this.#jitter);
       return;
     }
     this.#countMissed(this.#run, now);

@@ -102,8 +102,8 @@ test('areas never overlap and the buffer stays bounded: 1,000 random sizes, and 
 test('a writer that dies again and again at one point of its growth uses up nothing', (t) => {
   for (let steps = 1; steps < 12; steps++) {
     const ring = createRing(1000, 2);
-    publish(ring, snapshotOf(1, 1, 10));
-    publish(ring, snapshotOf(1, 2, 10));
+    publish(ring, snapshotOf(1, 1, 200));
+    publish(ring, snapshotOf(1, 2, 200));
     for (let death = 0; death < 100; death++) {
       const dying = publishSteps(ring, snapshotOf(1, 3, 400 + death), direct, 1000);
       for (let step = 0; step < steps; step++) dying.next();

@@ -101,7 +101,7 @@ test('the signal of a loader that succeeded is never aborted', async (t) => {
   const clock = fakeClock();
   const outside = new AbortController();
   let inner: AbortSignal | undefined;
-  await runLoader((context) => ((inner = context.signal), 1), { timeout: 10, previous, clock, signal: outside.signal });
+  await runLoader<number | undefined>((context) => ((inner = context.signal), 1), { timeout: 10, previous, clock, signal: outside.signal });
   await clock.advance(100);
   outside.abort();
   t.false(inner?.aborted);

@@ -359,7 +359,7 @@ test('stop waits for the run, is idempotent, and ends everything', async (t) => 
 test('stop with abort aborts the signal; what the run then throws is nobody’s failure', async (t) => {
   const clock = fakeClock();
   const { repeater, errors } = make(clock, {
-    run: (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    run: (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
   });
   repeater.start();
   const waiting = repeater.stop();

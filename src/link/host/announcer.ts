@@ -1,5 +1,5 @@
 /** The writer's side of the socket: tells each reader the newest news, one unacknowledged message at a time. */
-import type { Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../core/clock.js';
 import { ProtocolError } from '../../core/errors.js';
 import { NO_NEWS, type Announcer, type News } from '../ports.js';
@@ -13,7 +13,6 @@ const JOIN_WITHIN = 15_000;
 export const HEARTBEAT = 1000;
 
 export interface AnnouncerOptions {
-  readonly server: Server;
   readonly token: string;
   readonly key: string;
   readonly clock: Clock;
@@ -43,7 +42,6 @@ export class SocketAnnouncer implements Announcer {
 
   constructor(options: AnnouncerOptions) {
     this.#options = options;
-    options.server.on('connection', this.#onConnection);
     this.#armBeat();
   }
 
@@ -62,7 +60,6 @@ export class SocketAnnouncer implements Announcer {
   close(): Promise<void> {
     this.#closed = true;
     this.#beat?.cancel();
-    this.#options.server.off('connection', this.#onConnection);
     for (const { socket } of this.#readers) socket.destroy();
     this.#readers.clear();
     return Promise.resolve();
@@ -81,7 +78,8 @@ export class SocketAnnouncer implements Announcer {
     send(reader.socket, ['news', this.#lastNumber, this.#news.epoch, this.#news.version]);
   }
 
-  readonly #onConnection = (socket: Socket): void => {
+  /** Takes a connection that was made to the writer's socket. */
+  accept(socket: Socket): void {
     const { token, key, clock, ref } = this.#options;
     socket.on('error', () => socket.destroy());
     if (this.#closed || this.#readers.size >= MAX_CONNECTIONS) {
@@ -115,7 +113,7 @@ export class SocketAnnouncer implements Announcer {
       this.#options.onReader(epoch);
     });
     send(socket, ['hello', PROTOCOL, nonce]);
-  };
+  }
 
   #armBeat(): void {
     this.#beat = this.#options.clock.setTimer(() => {

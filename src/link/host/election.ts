@@ -3,7 +3,7 @@ import type { Server } from 'node:net';
 import type { Lease } from '../ports.js';
 import { codeOf } from './files.js';
 import type { HostPlace } from './place.js';
-import { closeServer, listen, socketName } from './socket.js';
+import { closeServer, listen, socketName, type OnConnection } from './socket.js';
 import { latestSocketFile, takeSocketFile } from './socket-file.js';
 
 /** A lease whose socket readers connect to. */
@@ -18,14 +18,14 @@ export async function writerAddress(place: HostPlace, token: string, key: string
 }
 
 /** The lease of `key`; `undefined` while another one has it. */
-export async function takeLease(place: HostPlace, key: string, ref: boolean): Promise<SocketLease | undefined> {
+export async function takeLease(place: HostPlace, key: string, ref: boolean, onConnection: OnConnection): Promise<SocketLease | undefined> {
   const token = place.token();
   if (place.sockets === 'file') {
-    const taken = await takeSocketFile(place, key, ref);
+    const taken = await takeSocketFile(place, key, ref, onConnection);
     return taken && lease(taken.server, token, taken.held);
   }
   try {
-    const server = await listen(socketName(place, token, key), ref);
+    const server = await listen(socketName(place, token, key), ref, onConnection);
     // The name follows from the token. If somebody deleted that file, newcomers would make another one, and elect a
     // second writer under another name: so it is put back, and where it was too late for that, the newcomer has won.
     return lease(server, token, () => place.keepToken(token));

@@ -18,6 +18,8 @@ export interface HostLinkOptions extends LinkOptions {
 
 const FIRST_RETRY = 10;
 const LAST_RETRY = 1000;
+/** Whoever may become the writer looks more often: while it waits, there may be none. */
+const LAST_CANDIDATE_RETRY = 100;
 
 /**
  * Follows the writer of a key on this host. The file is read at once, so what the last writer left is there before any writer
@@ -207,7 +209,7 @@ export class HostFollower implements Follower {
   }
 
   #backOff(): number {
-    const delay = Math.min(FIRST_RETRY * 2 ** this.#failures, LAST_RETRY);
+    const delay = Math.min(FIRST_RETRY * 2 ** this.#failures, this.#contend ? LAST_CANDIDATE_RETRY : LAST_RETRY);
     this.#failures += 1;
     return delay * (0.5 + Math.random() * 0.5);
   }

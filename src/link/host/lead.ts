@@ -110,7 +110,8 @@ class HostCandidate implements Candidate {
   async #contend(): Promise<boolean> {
     const { place, key, ref = false, clock = systemClock } = this.#options;
     if (this.#phase !== 'standing-by') return true;
-    const lease = await takeLease(place, key, ref);
+    // One that comes before the announcer is there is sent away, and comes again.
+    const lease = await takeLease(place, key, ref, (socket) => (this.#office ? this.#office.announcer.accept(socket) : socket.destroy()));
     if (!lease) return false;
     if (this.#isClosed()) {
       await lease.release();
@@ -118,7 +119,6 @@ class HostCandidate implements Candidate {
     }
     this.#phase = 'taking-over';
     const announcer = new SocketAnnouncer({
-      server: lease.server,
       token: lease.token,
       key,
       clock,
@@ -142,9 +142,11 @@ class HostCandidate implements Candidate {
   /** Settles the epoch of a new term and starts it. Nothing that fails here takes the lease away again. Never rejects. */
   async #begin(): Promise<void> {
     const { place, key, clock = systemClock } = this.#options;
-    await this.#attempt(() => sweep(place, key, clock));
-    const loaded = await this.#attempt(() => this.#file.load());
-    const granted = (await this.#attempt(() => this.#epochs.read())) ?? 0;
+    const [loaded, granted = 0] = await Promise.all([
+      this.#attempt(() => this.#file.load()),
+      this.#attempt(() => this.#epochs.read()),
+      this.#attempt(() => sweep(place, key, clock)),
+    ]);
     const have = this.#follower.have;
     const newest: News = loaded && isNewer(loaded.snapshot, have) ? loaded.snapshot : have;
     let epoch = 0;

@@ -25,7 +25,7 @@ import { join } from 'node:path';
 import { StoreError } from '../../core/errors.js';
 import { codeOf } from './files.js';
 import { sha256, type HostPlace } from './place.js';
-import { closeServer, isListening, listen } from './socket.js';
+import { closeServer, isListening, listen, type OnConnection } from './socket.js';
 
 /** What fits into `sockaddr_un` on macOS; Linux has four more. */
 const MAX_PATH = 103;
@@ -36,7 +36,7 @@ export interface TakenSocket {
   held(): boolean;
 }
 
-export async function takeSocketFile(place: HostPlace, key: string, ref: boolean): Promise<TakenSocket | undefined> {
+export async function takeSocketFile(place: HostPlace, key: string, ref: boolean, onConnection: OnConnection): Promise<TakenSocket | undefined> {
   place.ensure();
   const numbers = await socketNumbers(place, key);
   const last = numbers.at(-1) ?? 0;
@@ -47,7 +47,7 @@ export async function takeSocketFile(place: HostPlace, key: string, ref: boolean
   const temporary = socketPath(place, key, `t${randomBytes(2).toString('hex')}`);
   let server: Server | undefined;
   try {
-    server = await listen(temporary, ref);
+    server = await listen(temporary, ref, onConnection);
     await link(temporary, path);
     await unlink(temporary);
     const { ino } = await lstat(path);

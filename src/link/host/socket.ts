@@ -1,5 +1,5 @@
 /** Local sockets: how they are called on this platform, and how one is bound or tried. */
-import { connect, createServer, type Server } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { codeOf } from './files.js';
 import { socketTag, type HostPlace } from './place.js';
 
@@ -9,10 +9,13 @@ export function socketName(place: HostPlace, token: string, key: string): string
   return place.sockets === 'pipe' ? `\\\\.\\pipe\\${name.replaceAll('/', '-')}` : `\0${name}`;
 }
 
+/** What a server does with a connection, from its first moment on: one that nobody took would wait for its greeting for ever. */
+export type OnConnection = (socket: Socket) => void;
+
 /** A server that listens on `path`. Rejects with EADDRINUSE where another one does. */
-export function listen(path: string, ref: boolean): Promise<Server> {
+export function listen(path: string, ref: boolean, onConnection: OnConnection): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = createServer();
+    const server = createServer(onConnection);
     if (!ref) server.unref();
     server.once('error', reject);
     // `exclusive`: in a cluster worker the primary would otherwise bind for all workers, and each of them would succeed.

@@ -1,0 +1,170 @@
+// @ts-check
+/**
+ * What a cache hit costs, as ratios to the least that could do the same job, taken in one run.
+ *
+ *     npm run build && node native-bench/cache-hits.js [rounds]
+ *
+ * Both sides of a ratio run in turns, block by block, and the median of the blocks' ratios is printed, so a busy machine moves
+ * both sides alike. Each subject has its own copy of the loop: a shared one would be megamorphic, and measure that instead.
+ */
+import { cache } from 'advanced-caching';
+
+const ROUNDS = Number(process.argv[2] ?? 41);
+const CALLS = 200_000;
+const IDS = 1024;
+
+/** A loop of its own for each subject. @param {string} body @param {Record<string, unknown>} scope @param {boolean} [isAsync] */
+function loop(body, scope, isAsync = false) {
+  const source = `return ${isAsync ? 'async ' : ''}function (n) { let sum = 0; for (let i = 0; i < n; i++) { ${body} } return sum; }`;
+  return new Function(...Object.keys(scope), source)(...Object.values(scope));
+}
+
+/** @param {(n: number) => unknown} run */
+async function time(run, calls = CALLS) {
+  const started = performance.now();
+  await run(calls);
+  return ((performance.now() - started) * 1e6) / calls;
+}
+
+/** @param {number[]} numbers */
+const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1] ?? NaN;
+
+/** @param {string} name @param {(n: number) => unknown} ours @param {(n: number) => unknown} floor @param {string} target */
+async function compare(name, ours, floor, target) {
+  for (let i = 0; i < 8; i++) {
+    await ours(CALLS);
+    await floor(CALLS);
+  }
+  // A moment without work, so that the compiler's threads and the pulse have had theirs.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const ratios = [];
+  const a = [];
+  const b = [];
+  for (let i = 0; i < ROUNDS; i++) {
+    const first = i % 2 === 0;
+    const x = first ? await time(ours) : 0;
+    const y = await time(floor);
+    const z = first ? x : await time(ours);
+    a.push(z);
+    b.push(y);
+    ratios.push(z / y);
+  }
+  console.log(
+    `${name.padEnd(46)} ${median(a).toFixed(1).padStart(7)} ns  floor ${median(b).toFixed(1).padStart(7)} ns  ratio ${median(ratios).toFixed(2)}  (${target})`,
+  );
+}
+
+const numbers = Array.from({ length: IDS }, (_, i) => i * 7);
+const strings = Array.from({ length: IDS }, (_, i) => `u${i * 7}`);
+const pairs = Array.from({ length: IDS }, (_, i) => `o${i % 31}`);
+
+{
+  const map = new Map([['flags', 1]]);
+  const hit = cache(600, { key: 'flags' })(() => 1);
+  await compare('sync, static key', loop('sum += hit();', { hit }), loop("sum += map.get('flags');", { map }), 'target 1.4, must 2');
+}
+for (const [kind, ids] of /** @type {const} */ ([
+  ['number', numbers],
+  ['string', strings],
+])) {
+  const map = new Map();
+  const hit = cache(600, { key: 'user:{}' })((/** @type {string | number} */ id) => String(id).length);
+  for (const id of ids) map.set(`user:${id}`, hit(id));
+  const scope = { hit, map, ids };
+  await compare(
+    `sync, 'user:{}', ${kind}`,
+    loop('sum += hit(ids[i & 1023]);', scope),
+    loop("sum += map.get('user:' + ids[i & 1023]);", scope),
+    'target 1.0, must 1.5',
+  );
+}
+{
+  const map = new Map();
+  const hit = cache(600, { key: 'user:{id}' })((/** @type {string} */ id) => id.length);
+  for (const id of strings) map.set(`user:${id}`, hit(id));
+  const scope = { hit, map, ids: strings };
+  await compare(
+    "sync, 'user:{id}', string",
+    loop('sum += hit(ids[i & 1023]);', scope),
+    loop("sum += map.get('user:' + ids[i & 1023]);", scope),
+    'target 1.3',
+  );
+}
+{
+  const map = new Map();
+  const hit = cache(600, { key: 'user:{id}' })((/** @type {{ id: string }} */ { id }) => id.length);
+  const ids = strings.map((id) => ({ id }));
+  for (const one of ids) map.set(`user:${one.id}`, hit(one));
+  const scope = { hit, map, ids };
+  await compare(
+    "sync, 'user:{id}', a property",
+    loop('sum += hit(ids[i & 1023]);', scope),
+    loop("sum += map.get('user:' + ids[i & 1023].id);", scope),
+    'target 1.3',
+  );
+}
+for (const [kind, a, b] of /** @type {const} */ ([
+  ['strings', pairs, strings],
+  ['numbers', numbers, numbers],
+])) {
+  const map = new Map();
+  const hit = cache(600, { key: 'order:{user}:{order}' })(
+    (/** @type {unknown} */ user, /** @type {unknown} */ order) => String(user).length + String(order).length,
+  );
+  for (let i = 0; i < IDS; i++) map.set(`order:${a[i]}:${b[i]}`, hit(a[i], b[i]));
+  const scope = { hit, map, a, b };
+  await compare(
+    `sync, 'order:{user}:{order}', ${kind}`,
+    loop('sum += hit(a[i & 1023], b[i & 1023]);', scope),
+    loop("sum += map.get('order:' + a[i & 1023] + ':' + b[i & 1023]);", scope),
+    'target 1.3',
+  );
+}
+{
+  const map = new Map();
+  const hit = cache(600, { key: (/** @type {string} */ id) => 'user:' + id })((/** @type {string} */ id) => id.length);
+  for (const id of strings) map.set(`user:${id}`, hit(id));
+  const scope = { hit, map, ids: strings };
+  await compare(
+    'sync, key function',
+    loop('sum += hit(ids[i & 1023]);', scope),
+    loop("sum += map.get('user:' + ids[i & 1023]);", scope),
+    'no target',
+  );
+}
+{
+  const map = new Map([['flags', Promise.resolve(1)]]);
+  const hit = cache(600, { key: 'flags' })(async () => 1);
+  await hit();
+  await compare(
+    'async, static key',
+    loop('sum += await hit();', { hit }, true),
+    loop("sum += await map.get('flags');", { map }, true),
+    'target 1.15, must 1.3',
+  );
+}
+{
+  const map = new Map();
+  const hit = cache(600, { key: 'user:{}' })(async (/** @type {number} */ id) => id);
+  for (const id of numbers) map.set(`user:${id}`, hit(id));
+  await Promise.all(map.values());
+  const scope = { hit, map, ids: numbers };
+  await compare(
+    "async, 'user:{}', number",
+    loop('sum += await hit(ids[i & 1023]);', scope, true),
+    loop("sum += await map.get('user:' + ids[i & 1023]);", scope, true),
+    'target 1.15, must 1.3',
+  );
+}
+{
+  const ttl = cache(600, { key: 'user:{}' })((/** @type {number} */ id) => id);
+  const swr = cache(600, { key: 'user:{}', stale: 60 })((/** @type {number} */ id) => id);
+  for (const id of numbers) ttl(id) + swr(id);
+  const scope = { ttl, swr, ids: numbers };
+  await compare(
+    'stale-while-revalidate, fresh, to TTL only',
+    loop('sum += swr(ids[i & 1023]);', scope),
+    loop('sum += ttl(ids[i & 1023]);', scope),
+    'target 1.1',
+  );
+}
