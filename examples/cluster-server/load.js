@@ -30,9 +30,9 @@ const host = process.env['HOST'] ?? '127.0.0.1';
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('disconnect', () => process.exit());
-/** @type {() => void} */
+/** @type {() => unknown} */
 let stop = () => process.exit();
-process.on('message', () => stop());
+process.on('message', () => void stop());
 
 /** @type {import('advanced-caching').Mirror<import('./cities.js').Cities>} */
 const cities = bg.read('cities');

@@ -6,12 +6,14 @@ import { writeCities } from './write-cities.js';
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('disconnect', () => process.exit());
+process.on('message', () => void stop());
 let ready = false;
-process.on('message', async () => {
+
+async function stop() {
   if (!ready) process.exit();
   await bg.shutdown({ timeout: 2 });
   process.disconnect();
-});
+}
 
 const writer = writeCities((error) => console.error(`[other writer ${process.pid}] ${error.message}`));
 await writer.ready(30);
