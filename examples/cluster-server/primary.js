@@ -19,24 +19,30 @@ export async function runDemo(options) {
   const stop = new AbortController();
   // A terminal sends SIGINT to all processes of the group, and npm passes it on: it may come more than once.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop.abort());
-  const removeStage = makeStage();
+  // Whoever read the output has gone, as in `npm run demo | head`.
+  process.stdout.on('error', () => stop.abort());
+  makeStage();
   try {
     const port = await choosePort(options.port, options.host);
     const other = options.kill ? startProcess('./other-writer.js') : undefined;
     if (other) await unlessStopped(firstMessage(other, 'ready'), stop.signal);
 
-    // The main job, first half. The other half is `bg.read('cities')`, in probe.js.
-    writeCities((error) => {
-      state.errors.push(error);
-      console.error(`A refresh failed: ${error.message}`);
-    });
-    bg.write('250ms', { key: 'board', scope: 'host' })(() => state.board());
-
-    const address = await unlessStopped(startWorkers(options, port, state, stop.signal), stop.signal);
-    if (address !== undefined) await run(options, address, other, state, stop);
-
+    if (!stop.signal.aborted) {
+      // The main job, first half. The other half is `bg.read('cities')`, in probe.js.
+      writeCities((error) => {
+        state.errors.push(error);
+        console.error(`A refresh failed: ${error.message}`);
+      });
+      bg.write('250ms', { key: 'board', scope: 'host' })(() => state.board());
+      const address = await unlessStopped(startWorkers(options, port, state, stop.signal), stop.signal);
+      if (address !== undefined) await run(options, address, other, state, stop);
+    }
     await stopAll();
     state.lookForTakeover();
+    if (state.load === undefined) {
+      console.log('Stopped before it had started.');
+      return 0;
+    }
     const verdict = judge(state, options);
     console.log(describe(state, verdict));
     if (options.json) console.log(JSON.stringify({ demo: verdict }));
@@ -48,7 +54,6 @@ export async function runDemo(options) {
     stop.abort();
     await stopAll();
     await bg.shutdown({ timeout: 2 });
-    removeStage();
   }
 }
 

@@ -10,15 +10,13 @@ const TRIES = 20;
 
 /**
  * A namespace and a directory for all processes and threads of this demo, by the environment that they inherit. A server of your
- * own needs neither: its snapshots stay for its next start. This demo takes its own away.
- *
- * @returns {() => void} removes the directory
+ * own needs neither: its snapshots stay for its next start. This demo takes its own away, however it ends.
  */
 export function makeStage() {
   const directory = mkdtempSync(join(realpathSync(process.env['ADVANCED_CACHING_DIRECTORY'] || memory()), 'advanced-caching-demo-'));
   process.env['ADVANCED_CACHING_DIRECTORY'] = directory;
   process.env['ADVANCED_CACHING_NAMESPACE'] ||= directory;
-  return () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }));
 }
 
 function memory() {

@@ -12,7 +12,9 @@ const end = Date.now() + 2000;
 while (Date.now() < end) {
   // No await: the value is in this process's memory.
   const { USD, EUR, GBP, round } = rates() ?? {};
-  console.log(`[${name} reader] round ${round}: USD ${USD}, EUR ${EUR}, GBP ${GBP} (${Math.round((rates.age ?? 0) * 1000)} ms old)`);
+  // At the second run of this example, the last value of the first one is there until the writer is.
+  const age = `${Math.round((rates.age ?? 0) * 1000)} ms old${rates.isStale ? ', stale' : ''}`;
+  console.log(`[${name} reader] round ${round}: USD ${USD}, EUR ${EUR}, GBP ${GBP} (${age})`);
   await delay(Number(pause));
 }
 
