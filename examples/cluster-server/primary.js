@@ -95,7 +95,7 @@ async function startWorkers(options, port, state, stop) {
     await firstMessage(worker.process, 'ready');
     worker.once('exit', (code, signal) => {
       if (stop.aborted || signal === 'SIGINT') return;
-      state.lost += 1;
+      state.lose(worker.id);
       console.error(`Worker ${worker.id} ended (${signal ?? code}); another one starts`);
       startOne().catch((error) => console.error(String(error)));
     });

@@ -4,7 +4,7 @@ import { INTERVAL } from './write-cities.js';
 
 /** @typedef {import('./probe.js').ReaderReport} ReaderReport */
 /** @typedef {import('./load.js').LoadReport} LoadReport */
-/** @typedef {{ worker: number, readers: ReaderReport[], boardVisible: number[] }} WorkerState */
+/** @typedef {{ worker: number, readers: ReaderReport[], boardVisible: number[], gone?: boolean }} WorkerState `gone`: it has ended on its own */
 /** @typedef {{ pid: number, killedAt: number, tookOver: number | undefined }} Kill `tookOver`: milliseconds until a reader had the next writer's value */
 
 /** @typedef {Omit<ReaderReport, 'visible' | 'firstSeenFrom'> & { worker: number }} BoardReader */
@@ -28,17 +28,21 @@ export class State {
   kill;
   /** @type {Error[]} failed refreshes */
   errors = [];
-  /** Workers that ended on their own. */
-  lost = 0;
   begun = performance.now();
 
   get seconds() {
     return (performance.now() - this.begun) / 1000;
   }
 
+  /** @param {number} id of a worker that has ended on its own */
+  lose(id) {
+    this.workers.set(id, { worker: id, readers: [], boardVisible: [], ...this.workers.get(id), gone: true });
+  }
+
   /** @returns {Board} */
   board() {
-    const readers = [...this.workers.values()].flatMap(({ worker, readers: own }) =>
+    const running = [...this.workers.values()].filter(({ gone }) => !gone);
+    const readers = running.flatMap(({ worker, readers: own }) =>
       // The samples are for the summary alone.
       own.map(({ visible: _visible, firstSeenFrom: _seen, ...reader }) => ({ worker, ...reader })),
     );

@@ -8,8 +8,9 @@ import { percentile } from './samples.js';
  * @param {{ workers: number, seconds: number | undefined }} options
  */
 export function judge(state, options) {
-  const { seconds, load, kill, lost, errors } = state;
+  const { seconds, load, kill, errors } = state;
   const workers = [...state.workers.values()];
+  const lost = workers.filter(({ gone }) => gone).length;
   const readers = workers.flatMap(({ worker, readers: own }) => own.map((reader) => ({ worker, ...reader })));
   const sum = (/** @type {(reader: import('./probe.js').ReaderReport) => number} */ pick) =>
     readers.reduce((total, reader) => total + pick(reader), 0);
