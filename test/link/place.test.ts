@@ -6,6 +6,7 @@ import test from 'ava';
 import { StoreError } from '../../dist/core/errors.js';
 import { namespaceOf, scriptOf } from '../../dist/link/host/namespace.js';
 import { hostPlace } from '../../dist/link/host/place.js';
+import { socketName } from '../../dist/link/host/socket.js';
 import { scratch, scratchPlace } from './support.js';
 
 const posix = process.platform === 'win32' ? test.skip : test;
@@ -80,6 +81,15 @@ test('without a directory, memory is taken where there is some', (t) => {
   t.teardown(() => rmSync(place.directory, { recursive: true, force: true }));
   if (process.platform === 'linux' && existsSync('/dev/shm')) t.true(place.directory.startsWith('/dev/shm/advanced-caching-'));
   t.true(existsSync(place.directory));
+});
+
+test('an abstract name has 108 bytes: Node 20 pads shorter ones with zeros, and Node 22 does not', (t) => {
+  const place = scratchPlace(t, 'abstract');
+  const name = socketName(place, place.token(), 'k');
+  t.is(Buffer.byteLength(name), 108);
+  t.true(name.startsWith(`\0advanced-caching/${place.id}/`));
+  t.false(name.includes(place.token()), 'names are public, the token is not');
+  t.not(socketName(place, place.token(), 'other'), name);
 });
 
 /** An application `app` with a nested package, as `releases/5`, linked as `current`. */
