@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync, existsSync, readFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, realpathSync, rmdirSync, rmSync, symlinkSync, writeFileSync, existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
@@ -78,7 +78,14 @@ test('a token that is gone is put back; another one has won', (t) => {
 test('without a directory, memory is taken where there is some', (t) => {
   const namespace = `test-${process.pid}-${Math.random()}`;
   const place = hostPlace({ namespace });
-  t.teardown(() => rmSync(place.directory, { recursive: true, force: true }));
+  t.teardown(() => {
+    rmSync(place.directory, { recursive: true, force: true });
+    try {
+      rmdirSync(dirname(place.directory));
+    } catch {
+      // Other namespaces of this user are in it.
+    }
+  });
   if (process.platform === 'linux' && existsSync('/dev/shm')) t.true(place.directory.startsWith('/dev/shm/advanced-caching-'));
   t.true(existsSync(place.directory));
 });
