@@ -222,9 +222,11 @@ const linux = process.platform === 'linux' ? test : test.skip;
 linux('the janitor counts a process as dead whose parent has not asked for it yet', async (t) => {
   const place = scratchPlace(t);
   // A shell that starts a process and becomes one that never waits for it.
-  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const parent = spawn('sh', ['-c', 'cat <&0 & echo $!; exec sleep 60'], { stdio: ['pipe', 'pipe', 'inherit'] });
   t.teardown(() => parent.kill('SIGKILL'));
   const pid = Number(String((await once(parent.stdout, 'data'))[0]).trim());
+  await until(() => readFileSync(`/proc/${parent.pid}/comm`, 'latin1') === 'sleep\n', 'the shell has become the other program');
+  parent.stdin.end();
   await until(() => readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z '), 'a zombie');
   writeFileSync(`${place.path('k')}.${pid}.0123456789ab.tmp`, 'x');
   t.is(await sweep(place, 'k', systemClock), 1);
