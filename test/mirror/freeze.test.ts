@@ -45,6 +45,6 @@ test('cycles end, depth does not overflow the stack, and a shared part is walked
 
   let reads = 0;
   const shared = new Proxy({ part: 1 }, { get: (target, name) => (reads++, Reflect.get(target, name) as unknown) });
-  deepFreeze({ first: [shared, shared], second: shared });
+  deepFreeze([shared, shared]);
   t.is(reads, 1);
 });
