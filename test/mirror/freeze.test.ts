@@ -43,13 +43,8 @@ test('cycles end, depth does not overflow the stack, and a shared part is walked
   deepFreeze(deep);
   t.true(Object.isFrozen(bottom));
 
-  let walks = 0;
-  const shared = new Proxy({ part: 1 }, { ownKeys: (target) => (walks++, Reflect.ownKeys(target)) });
-  const once = { first: [shared, shared], second: shared };
-  deepFreeze(once);
-  const most = walks;
-  walks = 0;
-  deepFreeze({ only: new Proxy({ part: 1 }, { ownKeys: (target) => (walks++, Reflect.ownKeys(target)) }) });
-  // isFrozen looks at the keys of what is frozen, too: but nothing is read or enqueued again.
-  t.true(most <= walks + 4);
+  let reads = 0;
+  const shared = new Proxy({ part: 1 }, { get: (target, name) => (reads++, Reflect.get(target, name) as unknown) });
+  deepFreeze([shared, shared]);
+  t.is(reads, 1);
 });
