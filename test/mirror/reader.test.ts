@@ -74,7 +74,7 @@ const bad: Record<
 > = {
   'a corrupt one': { more: {}, error: WireFormatError, decodes: 0, spoil: true },
   'one that is too large': { more: { bytes: new Uint8Array(101) }, error: SnapshotTooLargeError, decodes: 0 },
-  'one of an unknown format': { more: { codec: 'nobody-knows' }, error: WireFormatError, decodes: 1 },
+  'one of an unknown format': { more: { codec: 'nobody-knows' }, error: WireFormatError, decodes: 0 },
   'one that does not decode': { more: { bytes: Buffer.from('{"secret') }, error: SerializationError, decodes: 1 },
 };
 
