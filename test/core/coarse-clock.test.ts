@@ -15,7 +15,7 @@ async function wakeUp(): Promise<void> {
   });
 }
 
-test.serial('it is the host\'s monotonic clock, and the word is NaN until it is wanted', (t) => {
+test.serial("it is the host's monotonic clock, and the word is NaN until it is wanted", (t) => {
   t.true(Number.isNaN(word()));
   t.true(Math.abs(exactNow() - systemClock.monotonic() / 1000) < 0.05);
   t.true(Number.isNaN(word()), 'a few reads start no thread');

@@ -11,7 +11,7 @@ test('everything plain is frozen, at any depth', (t) => {
     value.a[0]?.b,
     value.a[0]?.b.c,
     value.a[0]?.b.c[1],
-    (value.a[0]?.b.c[1] as unknown[])[1],
+    (value.a[0]?.b.c[1] as unknown[] | undefined)?.[1],
     value.d,
   ]) {
     t.true(Object.isFrozen(part));
