@@ -159,7 +159,10 @@ for (const [kind, a, b] of /** @type {const} */ ([
 {
   const ttl = cache(600, { key: 'user:{}' })((/** @type {number} */ id) => id);
   const swr = cache(600, { key: 'user:{}', stale: 60 })((/** @type {number} */ id) => id);
-  for (const id of numbers) ttl(id) + swr(id);
+  for (const id of numbers) {
+    ttl(id);
+    swr(id);
+  }
   const scope = { ttl, swr, ids: numbers };
   await compare(
     'stale-while-revalidate, fresh, to TTL only',

@@ -89,6 +89,7 @@ export function createProbe(where) {
       visible.clear();
       loop.enable();
       loop.reset();
+      read();
     },
 
     /** @returns {ReaderReport} */
