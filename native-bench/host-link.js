@@ -1,6 +1,7 @@
 // @ts-check
 // From `publish` in one process to the snapshot in another, and from the SIGKILL of a writer to the next one's grant.
-// node native-bench/host-link.js [abstract|file]
+//
+//     npm run bench -- host-link [--quick]
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -9,8 +10,8 @@ import { hostPlace } from '../dist/link/host/place.js';
 import { followHost } from '../dist/link/host/follow.js';
 import { leadHost } from '../dist/link/host/lead.js';
 
-const [role, directory, socketsArg, key] = process.argv.length > 5 ? process.argv.slice(2) : ['main', '', process.argv[2], ''];
-const sockets = socketsArg === 'file' ? 'file' : process.platform === 'linux' ? 'abstract' : undefined;
+const [role = 'main', directory = '', key = ''] = process.argv.length > 4 ? process.argv.slice(2) : [];
+const quick = process.argv.includes('--quick');
 
 /** The clock that all processes of the host share, in milliseconds. */
 function now() {
@@ -19,7 +20,7 @@ function now() {
 }
 
 /** @param {string} base */
-const placeIn = (base) => hostPlace({ namespace: 'bench', directory: base, ...(sockets ? { sockets } : {}) });
+const placeIn = (base) => hostPlace({ namespace: 'bench', directory: base });
 
 if (role === 'main') await main();
 else member();
@@ -27,7 +28,7 @@ else member();
 async function main() {
   const base = mkdtempSync(process.platform === 'linux' ? '/dev/shm/bench-' : 'bench-');
   /** @param {string} kind @param {string} [subject] the key */
-  const spawn = (kind, subject = 'news') => fork(fileURLToPath(import.meta.url), [kind, base, sockets ?? '', subject]);
+  const spawn = (kind, subject = 'news') => fork(fileURLToPath(import.meta.url), [kind, base, subject]);
   /** @type {Set<import('node:child_process').ChildProcess>} */
   const children = new Set();
   try {
@@ -44,7 +45,7 @@ async function main() {
       await heard(reader, 'live');
       /** @type {number[]} */
       const visible = [];
-      for (let round = 0; round < times; round += 1) {
+      for (let round = 0; round < (quick ? 10 : times); round += 1) {
         const seen = heard(reader, 'snapshot');
         const published = heard(writer, 'publishing');
         writer.send({ size });
@@ -59,7 +60,7 @@ async function main() {
     let writer = spawn('lead', 'takeover');
     children.add(writer);
     await heard(writer, 'granted');
-    for (let round = 0; round < 30; round += 1) {
+    for (let round = 0; round < (quick ? 3 : 30); round += 1) {
       const standby = spawn('lead', 'takeover');
       children.add(standby);
       await heard(standby, 'live');
