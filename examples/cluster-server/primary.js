@@ -133,10 +133,12 @@ async function run({ seconds, host, workers }, port, other, state, stop) {
 
   const timers = [
     setInterval(() => console.log(liveLine(state.board())), 2000),
-    setInterval(() => state.lookForTakeover(), 100),
+    setInterval(() => {
+      state.lookForTakeover();
+      if (seconds !== undefined && state.seconds >= seconds && !state.waitsForTakeover) stop.abort();
+    }, 100),
     setTimeout(() => other && killWriter(other, state), seconds === undefined ? 10_000 : seconds * 400),
   ];
-  if (seconds !== undefined) timers.push(setTimeout(() => stop.abort(), seconds * 1000));
   await unlessStopped(new Promise(() => {}), stop.signal);
   for (const timer of timers) clearTimeout(timer);
   // The load first, so that no request is cut off.

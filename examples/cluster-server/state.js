@@ -19,6 +19,9 @@ import { INTERVAL } from './write-cities.js';
  * @property {Kill | undefined} kill
  */
 
+/** The end waits for a takeover, but not for ever (milliseconds). */
+const TAKEOVER_LIMIT = 10_000;
+
 export class State {
   /** @type {Map<number, WorkerState>} */
   workers = new Map();
@@ -49,7 +52,12 @@ export class State {
     return { interval: INTERVAL, seconds: this.seconds, load: this.load, readers, kill: this.kill };
   }
 
-  /** Whether a reader has a value by now that was made after the kill, and not by the process that was killed. */
+  get waitsForTakeover() {
+    const { kill } = this;
+    return kill !== undefined && kill.tookOver === undefined && Date.now() - kill.killedAt < TAKEOVER_LIMIT;
+  }
+
+  /** Looks whether a reader has a value by now that was made after the kill, and not by the process that was killed. */
   lookForTakeover() {
     const { kill } = this;
     if (!kill || kill.tookOver !== undefined) return;

@@ -76,7 +76,9 @@ export function describe({ kill, workers }, verdict) {
   ];
   if (kill) {
     const took =
-      kill.tookOver === undefined ? 'nobody took over' : `the primary took over, and readers had its value ${ms(kill.tookOver)} later`;
+      kill.tookOver === undefined
+        ? 'nobody took over'
+        : `the primary took over, loaded the list, and a reader had it ${ms(kill.tookOver)} later`;
     rows.push(['the writer was killed', took]);
   }
   const width = Math.max(...rows.map(([name = '']) => name.length));

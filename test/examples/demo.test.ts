@@ -90,7 +90,7 @@ const urlOf = (child: Child): Promise<string> =>
 const linux = process.platform === 'linux' ? test.serial : test.serial.skip;
 
 test.serial('ends by itself, and every thread of every worker has read new versions, whole and in order', async (t) => {
-  const { child, directory } = startDemo(t, { DEMO_SECONDS: '5' });
+  const { child, directory } = startDemo(t, { DEMO_SECONDS: '8' });
   const { demo } = await child.message<Verdict>((message) => 'demo' in message, 60_000);
   t.deepEqual(demo.faults, []);
   t.is(demo.tornReads, 0);
@@ -172,7 +172,7 @@ linux('Ctrl-C while it starts leaves nothing either', async (t) => {
 });
 
 test.serial('the primary takes over from a writer that is killed, and no reader notices', async (t) => {
-  const { child, directory } = startDemo(t, { DEMO_SECONDS: '6', DEMO_KILL: '1' });
+  const { child, directory } = startDemo(t, { DEMO_SECONDS: '4', DEMO_KILL: '1' });
   const { demo } = await child.message<Verdict>((message) => 'demo' in message, 60_000);
   t.deepEqual(demo.faults, []);
   t.is(typeof demo.takeoverMs, 'number');
