@@ -24,9 +24,10 @@ export function textOf(value: unknown, placeholder: string, template: string): s
 
 function textOfObject(value: object, placeholder: string, template: string): string {
   // `Date.prototype.toString` leaves the milliseconds out and writes in the time zone of the process.
-  if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString();
+  const isDate = value instanceof Date;
+  if (isDate && !Number.isNaN(value.getTime())) return value.toISOString();
   const { toString } = value as { toString?: unknown };
-  if (typeof toString === 'function' && toString !== Object.prototype.toString) {
+  if (!isDate && typeof toString === 'function' && toString !== Object.prototype.toString) {
     const text: unknown = toString.call(value);
     if (typeof text === 'string' && !text.includes('[object ')) return text;
   }
