@@ -110,10 +110,7 @@ test('every TypeScript snippet of the documents compiles against the package, st
 test('a wrong snippet is found, at its line', async (t) => {
   const page = "# A page\n\n```ts\nimport { bg } from 'advanced-caching';\n\nbg.write(60, { keey: 'a' })(fetchRates);\n```\n";
   const found = await check(t, snippetsOf('a.md', page));
-  t.deepEqual(
-    found.filter((text) => text.startsWith('a.md:')).map((text) => text.slice(0, 13)),
-    ['a.md:6: error'],
-  );
+  t.regex(found[0] ?? '', /^a\.md:6: error /);
   t.regex(found.join('\n'), /keey/);
 });
 
