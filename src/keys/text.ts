@@ -16,6 +16,9 @@ export function textOf(value: unknown, placeholder: string, template: string): s
       return String(value);
     case 'object':
       if (value !== null) return textOfObject(value, placeholder, template);
+      break;
+    default:
+      break;
   }
   throw new KeyTemplateError(
     `The key template '${template}' needs a string, number, bigint or boolean for ${placeholder}, got ${value === null ? 'null' : `a ${typeof value}`}`,

@@ -93,22 +93,26 @@ const CODECS = ['', 'json', 'v8', 'msgpack', 'protobuf'];
 /** Node 20 reserves no more for one buffer. */
 const MAX_RESERVED = 2 ** 32;
 
+export interface RingOptions {
+  /**
+   * A power of two. Two are enough: a reader then survives one publish during its copy, and reads again after two. More make
+   * the second reading rarer, and cost their size in memory. Default 4 for snapshots of up to 1 MiB, else 2.
+   */
+  readonly slots?: 2 | 4;
+  /** Whose numbers of epochs and versions its snapshots have; default `'process'`. */
+  readonly scope?: RingScope;
+  /** The ring version before the first; a test of the wrap starts close to it. Default 0. */
+  readonly startVersion?: number;
+}
+
 /**
  * A new ring. Its address space is reserved once and grows in place, so that its handle stays good for ever.
  *
  * @param maxBytes the largest snapshot it must hold: up to 1 GiB with two slots
- * @param slots a power of two. Two are enough: a reader then survives one publish during its copy, and reads again after
- * two. More slots only make the second reading rarer, and cost their size in memory.
- * @param startVersion the ring version before the first; a test of the wrap starts close to it
- * @param scope whose numbers of epochs and versions its snapshots have
  * @throws RangeError for a `maxBytes` that isn't a whole number of 1 or more, or too large for one buffer
  */
-export function createRing(
-  maxBytes: number,
-  slots: 2 | 4 = maxBytes <= 1024 * 1024 ? 4 : 2,
-  startVersion = 0,
-  scope: RingScope = 'process',
-): Ring {
+export function createRing(maxBytes: number, options: RingOptions = {}): Ring {
+  const { slots = maxBytes <= 1024 * 1024 ? 4 : 2, scope = 'process', startVersion = 0 } = options;
   checkCount('maxBytes', maxBytes);
   const headerBytes = (HEADER_WORDS + slots * SLOT_WORDS) * 4;
   const reserved = headerBytes + areas(slots) * roundUp8(maxBytes);

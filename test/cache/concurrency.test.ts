@@ -110,9 +110,17 @@ for (const [name, store] of Object.entries(stores)) {
   });
 }
 
-function stale(options: { fn: () => unknown; store: CacheStorage; clock: ReturnType<typeof fakeClock>; errors?: Error[] }): Cached<() => Promise<unknown>, CacheStorage> {
+function stale(options: {
+  fn: () => unknown;
+  store: CacheStorage;
+  clock: ReturnType<typeof fakeClock>;
+  errors?: Error[];
+}): Cached<() => Promise<unknown>, CacheStorage> {
   const { fn, store, clock, errors = [] } = options;
-  return cacheOn(clock, 60, { key: 'a', stale: 30, store, onError: (error: Error) => void errors.push(error) }, fn) as Cached<() => Promise<unknown>, CacheStorage>;
+  return cacheOn(clock, 60, { key: 'a', stale: 30, store, onError: (error: Error) => void errors.push(error) }, fn) as Cached<
+    () => Promise<unknown>,
+    CacheStorage
+  >;
 }
 
 for (const [name, make] of [
@@ -141,7 +149,10 @@ for (const [name, make] of [
     t.is(runs, 2, 'one refresh, however long it takes');
     held.open();
     let seen: unknown;
-    await until(() => void Promise.resolve(load()).then((value) => (seen = value)) === undefined && seen === 2);
+    await until(() => {
+      void Promise.resolve(load()).then((value) => (seen = value));
+      return seen === 2;
+    });
     t.is(runs, 2);
   });
 

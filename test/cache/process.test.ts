@@ -4,8 +4,17 @@ import test, { type ExecutionContext } from 'ava';
 const entry = new URL('../../dist/index.js', import.meta.url).href;
 
 /** Runs a program to its own end; a program that does not end is killed, and fails the test. */
-async function run(t: ExecutionContext, source: string, flags: string[] = []): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [...flags, '--input-type=module', '-e', `import { cache, InMemCache } from '${entry}';\n${source}`]);
+async function run(
+  t: ExecutionContext,
+  source: string,
+  flags: string[] = [],
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [
+    ...flags,
+    '--input-type=module',
+    '-e',
+    `import { cache, InMemCache } from '${entry}';\n${source}`,
+  ]);
   const killer = setTimeout(() => child.kill('SIGKILL'), 60_000);
   t.teardown(() => child.kill('SIGKILL'));
   let stdout = '';

@@ -23,8 +23,17 @@ test('a rejection goes to all who joined and is not kept', async (t) => {
 
 test('a value and a throw land at once', (t) => {
   const flights = new SingleFlight<string, number>();
-  t.is(flights.run('a', () => 1), 1);
-  t.throws(() => flights.run('a', () => { throw new Error('down'); }), { message: 'down' });
+  t.is(
+    flights.run('a', () => 1),
+    1,
+  );
+  t.throws(
+    () =>
+      flights.run('a', () => {
+        throw new Error('down');
+      }),
+    { message: 'down' },
+  );
   t.is(flights.size, 0);
 });
 
@@ -54,6 +63,9 @@ test('a thenable that is no Promise is one to join', async (t) => {
   const flights = new SingleFlight<string, number>();
   const thenable = { then: (resolve: (value: number) => void) => void setImmediate(resolve, 7) } as unknown as PromiseLike<number>;
   const first = flights.run('a', () => thenable);
-  t.is(flights.run('a', () => 8), first);
+  t.is(
+    flights.run('a', () => 8),
+    first,
+  );
   t.is(await first, 7);
 });

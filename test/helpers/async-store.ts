@@ -21,7 +21,7 @@ export class AsyncStore implements CacheStorage {
 
   async #run<T>(name: string, run: () => T): Promise<T> {
     this.calls.push(name);
-    await null;
+    await Promise.resolve();
     if (this.held.has(name)) await new Promise<void>((resolve) => this.#release.push(resolve));
     if (this.failing.has(name)) throw new Error(`${name} is down`);
     return run();

@@ -1,5 +1,14 @@
 import test from 'ava';
-import { InMemCache, InMemoryMetrics, InstrumentedStorage, type MetricsCollector, NULL_METRICS, cache, guardMetrics, isSyncCacheStorage } from '../../dist/index.js';
+import {
+  InMemCache,
+  InMemoryMetrics,
+  InstrumentedStorage,
+  type MetricsCollector,
+  NULL_METRICS,
+  cache,
+  guardMetrics,
+  isSyncCacheStorage,
+} from '../../dist/index.js';
 import { cacheOn } from '../../dist/cache/cache.js';
 import { fakeClock } from '../../dist/testing/index.js';
 import { AsyncStore } from '../helpers/async-store.js';
@@ -9,7 +18,10 @@ test('getStats has the structure of the guide', (t) => {
   const metrics = new InMemoryMetrics();
   const before = metrics.getStats();
   t.true(before.uptimeSeconds >= 0);
-  t.deepEqual({ ...before, uptimeSeconds: 0 }, { uptimeSeconds: 0, caches: {}, latency: {}, errors: {}, memory: {}, backgroundRefresh: {} });
+  t.deepEqual(
+    { ...before, uptimeSeconds: 0 },
+    { uptimeSeconds: 0, caches: {}, latency: {}, errors: {}, memory: {}, backgroundRefresh: {} },
+  );
   for (let i = 0; i < 120; i++) metrics.recordHit('getUser');
   for (let i = 0; i < 5; i++) {
     metrics.recordMiss('getUser');
@@ -117,7 +129,9 @@ test('a throwing collector never reaches a caller, and is reported once', async 
 
 test('a collector that answers rejected Promises is contained too', async (t) => {
   const errors: Error[] = [];
-  const guarded = guardMetrics({ ...NULL_METRICS, recordHit: (() => Promise.reject(new Error('later'))) as () => void }, (error) => errors.push(error));
+  const guarded = guardMetrics({ ...NULL_METRICS, recordHit: (() => Promise.reject(new Error('later'))) as () => void }, (error) =>
+    errors.push(error),
+  );
   guarded.recordHit('a');
   guarded.recordHit('a');
   await until(() => errors.length === 1);
@@ -141,7 +155,13 @@ test('InstrumentedStorage counts what passes through it, and is synchronous when
   sync.getEntry('a');
   sync.setIfNotExists('a', 2, 60);
   sync.setIfNotExists('c', 2, 60);
-  sync.setMany(new Map([['d', 1], ['e', 2]]), 60);
+  sync.setMany(
+    new Map([
+      ['d', 1],
+      ['e', 2],
+    ]),
+    60,
+  );
   sync.getMany(['a', 'd', 'nope']);
   sync.delete('a');
   sync.exists('a');

@@ -120,8 +120,22 @@ test('the estimate of a size is bounded work, and near what it should be', (t) =
   t.true(sizeOf(cycle) < 200);
   const big = Array.from({ length: 1e6 }, (_, i) => ({ id: i }));
   t.true(sizeOf(big) > 60e6 && sizeOf(big) < 100e6);
-  t.true(sizeOf(new Map([[1, 'a'], [2, 'b']])) > 100);
-  t.is(sizeOf({ get trap(): never { throw new Error('ran'); } }), 32 + 16 + 8 + 8);
+  t.true(
+    sizeOf(
+      new Map([
+        [1, 'a'],
+        [2, 'b'],
+      ]),
+    ) > 100,
+  );
+  t.is(
+    sizeOf({
+      get trap(): never {
+        throw new Error('ran');
+      },
+    }),
+    32 + 16 + 8 + 8,
+  );
 });
 
 test('a dead node keeps nothing of its value', (t) => {

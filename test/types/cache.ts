@@ -3,7 +3,15 @@
  *
  *     npx tsc -p test/types
  */
-import { type CacheStorage, type Cached, InMemCache, InMemoryMetrics, InstrumentedStorage, type SyncCacheStorage, cache } from '../../dist/index.js';
+import {
+  type CacheStorage,
+  type Cached,
+  InMemCache,
+  InMemoryMetrics,
+  InstrumentedStorage,
+  type SyncCacheStorage,
+  cache,
+} from '../../dist/index.js';
 import { storeContract } from '../../dist/testing/index.js';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;

@@ -143,7 +143,7 @@ export class Post {
    * in one ring tear, in two rings they can't (model e, -DPRIVATE), and readers follow the ring that is announced last.
    */
   #own(): void {
-    if (!claim(this.#ring, threadId)) this.#ring = createRing(largestSnapshot(this.#ring), undefined, 0, 'host');
+    if (!claim(this.#ring, threadId)) this.#ring = createRing(largestSnapshot(this.#ring), { scope: 'host' });
     claim(this.#ring, threadId);
     announceRing(this.key, this.#ring);
   }
