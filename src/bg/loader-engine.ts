@@ -12,6 +12,9 @@ import type { Engine, Lead, WriterEvents, WriterPlan } from './ring-writer.js';
 /** What a loader that blocks its thread gets beyond its `timeout` before the thread is ended: its timer can't fire there. */
 const GRACE_MS = 1000;
 
+/** Why a thread is replaced whose modules all failed while they were evaluated. */
+const FRESH_START = new StoppedError('No module of the dedicated thread could be loaded: it is started anew');
+
 /** The dedicated thread of this thread's registrations: one for all of them, made with the first, ended with `stop`. */
 export class LoaderThread {
   readonly #thread: SupervisedThread;
@@ -76,6 +79,8 @@ export class LoaderThread {
   #receive(message: FromLoaderThread): void {
     if (message.type !== 'done') {
       this.#engines.get(message.id)?.receive(message);
+      // A thread in which others run well is left to them: a restart would run all their loaders, due or not.
+      if ([...this.#engines.values()].every((engine) => engine.stuck)) this.#thread.restart(FRESH_START);
       return;
     }
     const call = this.#calls.get(message.call);
@@ -87,8 +92,10 @@ export class LoaderThread {
   #down({ error, exitCode, threadId }: ThreadDown): void {
     const reason =
       error ?? new StoppedError(`The dedicated thread ended by itself (exit code ${exitCode}): did a loader call process.exit()?`);
-    const running = [...this.#engines.values()].filter((engine) => engine.running);
-    for (const engine of this.#engines.values()) engine.threadDied(threadId, running.length === 0 || engine.running ? reason : undefined);
+    const engines = [...this.#engines.values()];
+    // Whose loader ran is to blame; where none did, nobody knows. What led to a fresh start was reported when it failed.
+    const isToBlame = engines.some((engine) => engine.running) ? (engine: LoaderEngine) => engine.running : () => error !== FRESH_START;
+    for (const engine of engines) engine.threadDied(threadId, isToBlame(engine) ? reason : undefined);
     this.#failCalls(reason);
   }
 
@@ -118,6 +125,8 @@ export class LoaderEngine implements Engine {
   #failures = 0;
   /** Whether the loader is running, as far as was heard. */
   running = false;
+  /** Whether its module can't be loaded in the thread that is there. */
+  stuck = false;
 
   constructor(
     thread: LoaderThread,
@@ -167,7 +176,7 @@ export class LoaderEngine implements Engine {
 
   async stop({ abort }: { abort: boolean }): Promise<void> {
     this.#lead = undefined;
-    this.#watchdog?.cancel();
+    // The watchdog stays: a loader that blocks its thread would not hear of the stop.
     if (this.#thread.status().state === 'up') {
       await this.#thread
         .call((call) => ({ type: 'stop', id: this.id, call, abort }))
@@ -175,6 +184,7 @@ export class LoaderEngine implements Engine {
           // The thread died meanwhile: it is stopped all the same.
         });
     }
+    this.#watchdog?.cancel();
     this.#thread.remove(this.id);
   }
 
@@ -199,6 +209,7 @@ export class LoaderEngine implements Engine {
         return;
       case 'failed':
         this.#failures++;
+        this.stuck = message.stuck;
         this.#schedule = message.schedule;
         this.#events.onFailed(unpackError(message.error), message.durationMs);
         return;
@@ -210,6 +221,7 @@ export class LoaderEngine implements Engine {
   /** The thread's `exit` event came: it is provably dead, and its successor may go on with the ring. */
   threadDied(threadId: number | undefined, reason: Error | undefined): void {
     this.running = false;
+    this.stuck = false;
     this.#watchdog?.cancel();
     if (threadId !== undefined) disown(this.#ring, threadId);
     const newest = newestMeta(this.#ring);

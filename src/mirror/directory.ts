@@ -6,9 +6,13 @@
  *
  * Announcements may come late (the thread's loop is busy) and answers several times; nothing depends on either but
  * promptness. The channel never keeps a thread alive.
+ *
+ * A thread that ends takes nothing with it: the thread that made it hears of its end, frees the rings that it wrote, and
+ * tells all others, who may know rings that the first doesn't.
  */
 import { BroadcastChannel, getEnvironmentData, setEnvironmentData, threadId } from 'node:worker_threads';
-import { openRing, type Ring } from './layout.js';
+import { systemClock } from '../core/clock.js';
+import { freeDead, openRing, type Ring } from './layout.js';
 
 /** Bumped when messages or rings change in a way that an older copy of the package would misread. */
 const EDITION = 'advanced-caching/1';
@@ -17,7 +21,8 @@ const ASK_AGAIN_MS = [10, 30, 100, 300, 1000, 3000];
 type Message =
   | { readonly type: 'ring'; readonly key: string; readonly buffer: SharedArrayBuffer }
   | { readonly type: 'gone'; readonly key: string; readonly instance: string }
-  | { readonly type: 'ask'; readonly key: string };
+  | { readonly type: 'ask'; readonly key: string }
+  | { readonly type: 'exited'; readonly thread: number };
 
 interface Book {
   readonly rings: Map<string, Ring>;
@@ -27,6 +32,22 @@ interface Book {
 }
 
 const book: Book = { rings: new Map(), seekers: new Map(), channel: undefined };
+
+// From the first import on: which thread will register a writer isn't known when it is made.
+process.on('worker', (worker) => {
+  const { threadId: thread } = worker;
+  worker.once('exit', () => {
+    freeRingsOf(thread);
+    const channel = book.channel ?? new BroadcastChannel(EDITION);
+    channel.postMessage({ type: 'exited', thread } satisfies Message);
+    if (channel !== book.channel) channel.close();
+  });
+});
+
+function freeRingsOf(thread: number): void {
+  const now = systemClock.monotonic();
+  for (const ring of book.rings.values()) freeDead(ring, thread, now);
+}
 
 /** The ring of a key, if this thread has heard of one. */
 export function findRing(key: string): Ring | undefined {
@@ -155,6 +176,9 @@ function receive(message: Message): void {
       if (ring) send({ type: 'ring', key: message.key, buffer: ring.buffer });
       return;
     }
+    case 'exited':
+      freeRingsOf(message.thread);
+      return;
     default:
       // A word of a newer edition: not for us.
       return;
