@@ -52,8 +52,10 @@ export class LoaderThread {
     const call = this.#nextCall++;
     return new Promise((resolve, reject) => {
       this.#calls.set(call, { resolve, reject });
+      // Whoever awaits an answer means to get it: without this the process may end first.
+      this.#thread.ref();
       if (!this.#thread.post(message(call))) {
-        this.#calls.delete(call);
+        this.#settled(call);
         reject(new StoppedError('The dedicated thread is stopped'));
       }
     });
@@ -84,7 +86,7 @@ export class LoaderThread {
       return;
     }
     const call = this.#calls.get(message.call);
-    this.#calls.delete(message.call);
+    this.#settled(message.call);
     if (message.error) call?.reject(unpackError(message.error));
     else call?.resolve();
   }
@@ -101,9 +103,14 @@ export class LoaderThread {
 
   #failCalls(reason: Error): void {
     for (const [id, { reject }] of this.#calls) {
-      this.#calls.delete(id);
+      this.#settled(id);
       reject(reason);
     }
+  }
+
+  #settled(call: number): void {
+    this.#calls.delete(call);
+    if (this.#calls.size === 0) this.#thread.unref();
   }
 }
 
