@@ -61,6 +61,12 @@ export function findRing(key: string): Ring | undefined {
 export function announceRing(key: string, ring: Ring): void {
   remember(key, ring);
   send({ type: 'ring', key, buffer: ring.buffer });
+  // A channel doesn't hear itself.
+  tellSeekers(key, ring);
+}
+
+function tellSeekers(key: string, ring: Ring): void {
+  for (const onRing of [...(book.seekers.get(key) ?? [])]) onRing(ring);
 }
 
 /** Forgets a ring everywhere; who holds it keeps it. */
@@ -165,7 +171,7 @@ function receive(message: Message): void {
     case 'ring': {
       const known = book.rings.get(message.key);
       const ring = learn(message.key, message.buffer);
-      if (ring && ring !== known) for (const onRing of [...(book.seekers.get(message.key) ?? [])]) onRing(ring);
+      if (ring && ring !== known) tellSeekers(message.key, ring);
       return;
     }
     case 'gone':
