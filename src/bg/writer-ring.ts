@@ -2,7 +2,7 @@ import { threadId } from 'node:worker_threads';
 import { systemClock } from '../core/clock.js';
 import { DuplicateWriterError } from '../core/errors.js';
 import type { OnError } from '../core/report.js';
-import { findRing } from '../mirror/directory.js';
+import { findRing, withdrawRing } from '../mirror/directory.js';
 import { createRing, hold, holderOf, largestSnapshot, letGo, type Ring } from '../mirror/layout.js';
 import { newestMeta } from '../mirror/protocol.js';
 import { coldRing } from './host-ring.js';
@@ -30,6 +30,8 @@ export function takeRing(plan: WriterPlan, scope: Scope, onError: OnError | unde
   const { key, maxBytes } = plan;
   const known = findRing(key);
   if (known?.scope === 'process' && holderOf(known) !== undefined) throw duplicate(key, known);
+  // Where the writer of this process is gone and one of the host comes, readers go over to that one.
+  if (known?.scope === 'process' && scope === 'host') withdrawRing(key, known);
   const usable = known && known.scope === scope && largestSnapshot(known) >= maxBytes;
   const ring = usable ? known : scope === 'host' ? coldRing(key, maxBytes, onError) : createRing(maxBytes);
   // Whether a key of the host has a writer in this process is the link thread's to say.

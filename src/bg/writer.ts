@@ -182,10 +182,10 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
   const stopListening = seekRing(key, (other) => {
     if (scope !== 'process' || other.instance === ring.instance || other.scope !== 'process') return;
     if (holderOf(other) === undefined || other.born > ring.born || foreign === other.instance) return;
+    void stop({ abort: true });
     fail(new DuplicateWriterError(`'${key}' has a writer in another thread of this process`));
     withdrawRing(key, ring);
     announceRing(key, other);
-    void stop({ abort: true });
   });
 
   function stop(how: { abort: boolean }): Promise<void> {

@@ -12,7 +12,8 @@
  */
 import { BroadcastChannel, getEnvironmentData, setEnvironmentData, threadId } from 'node:worker_threads';
 import { systemClock } from '../core/clock.js';
-import { freeDead, openRing, type Ring } from './layout.js';
+import { freeDead, holderOf, openRing, type Ring } from './layout.js';
+import { newestMeta } from './protocol.js';
 
 /** Bumped when messages or rings change in a way that an older copy of the package would misread. */
 const EDITION = 'advanced-caching/1';
@@ -57,8 +58,10 @@ export function findRing(key: string): Ring | undefined {
   return inherited instanceof SharedArrayBuffer ? learn(key, inherited) : undefined;
 }
 
-/** Makes a ring known to every thread of the process. */
+/** Makes a ring known to every thread of the process, unless a better one is known here. */
 export function announceRing(key: string, ring: Ring): void {
+  const known = findRing(key);
+  if (known && known.instance !== ring.instance && !outranks(ring, known)) return;
   remember(key, ring);
   send({ type: 'ring', key, buffer: ring.buffer });
   // A channel doesn't hear itself.
@@ -119,6 +122,19 @@ export function knownRings(): ReadonlyMap<string, Ring> {
   return book.rings;
 }
 
+/**
+ * Whether readers go over from one ring of a key to another: announcements come in any order, and in another one in each
+ * thread. This process's own writer is nearer than one elsewhere, and a ring whose writer is gone gives way to a value of
+ * the host. Of two rings with a writer the older stays: its writer came first. Else the younger counts.
+ */
+function outranks(next: Ring, known: Ring): boolean {
+  const isHeld = holderOf(next) !== undefined;
+  const wasHeld = holderOf(known) !== undefined;
+  if (next.scope !== known.scope) return next.scope === 'process' || (!wasHeld && newestMeta(next) !== undefined);
+  if (isHeld !== wasHeld) return isHeld;
+  return isHeld ? next.born < known.born : next.born > known.born;
+}
+
 function environmentName(key: string): string {
   return `${EDITION}/ring/${key}`;
 }
@@ -147,7 +163,7 @@ function learn(key: string, buffer: unknown): Ring | undefined {
     return undefined;
   }
   const known = book.rings.get(key);
-  if (known?.instance === ring.instance) return known;
+  if (known && (known.instance === ring.instance || !outranks(ring, known))) return known;
   remember(key, ring);
   return ring;
 }
