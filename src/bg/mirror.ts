@@ -149,9 +149,10 @@ export function createMirror<T>(source: Source<T>, options: MirrorOptions): Mirr
     if (typeof listener !== 'function') refuse('listener', 'a function', listener);
     if (closed) throw new MirrorClosedError(`The mirror of '${key}' is closed`);
     if (listeners.size === 0) {
+      // Watched before it is read: a publish between the two would be told by nobody.
+      unwatch = source.watch(tell);
       source.read();
       told = source.version();
-      unwatch = source.watch(tell);
     }
     listeners.add(listener);
     return () => {
