@@ -142,9 +142,11 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
     const epoch = Math.max((newest?.epoch ?? 0) + 1, Math.floor(systemClock.monotonic()));
     engine.lead({ epoch, version: newest?.version ?? 0 });
   }
-  announceRing(key, ring);
+  // Of the host's keys the link thread says which ring is the process's.
+  if (scope === 'process') announceRing(key, ring);
   const source = new RingSource<T>({
     key,
+    ring,
     pollInterval: 1000,
     maxBytes: plan.maxBytes,
     freeze: true,
@@ -155,7 +157,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
 
   if (scope === 'host') {
     link = linkClient.want(
-      { role: 'lead', key, maxBytes: plan.maxBytes, pollInterval: 1000, buffer: ring.buffer, ...placeSettings() },
+      { role: 'lead', key, maxBytes: plan.maxBytes, pollInterval: 1000, ring: () => source.ring, ...placeSettings() },
       {
         onGranted(lead) {
           setState('initializing');
