@@ -16,7 +16,7 @@ const OWN_PROCESS_FIRST = 20;
 
 export interface RingSourceOptions {
   readonly key: string;
-  /** What to begin with; default the ring that the process has, else one with what the host's last writer left. */
+  /** A writer's ring, for which the writer speaks to the link. Default: the process's, else one with what the host's last writer left. */
   readonly ring?: Ring;
   /** Milliseconds between two looks at the host's file, should announcements be lost. */
   readonly pollInterval: number;
@@ -58,7 +58,7 @@ export class RingSource<T> implements Source<T> {
     this.#ring = options.ring ?? findRing(key) ?? this.#coldRing();
     this.#reader.attach(this.#ring);
     this.#stopSeeking = seekRing(key, (ring) => this.#attach(ring));
-    this.#linkTimer = setTimeout(() => this.#follow(), OWN_PROCESS_FIRST).unref();
+    if (!options.ring) this.#linkTimer = setTimeout(() => this.#follow(), OWN_PROCESS_FIRST).unref();
   }
 
   /** The ring that is read now. */
