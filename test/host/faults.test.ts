@@ -208,7 +208,10 @@ test("a follower's main thread is blocked: its other threads get new versions", 
     return seen?.version ?? 0;
   });
   await reader.run(() => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3000));
-  const { during, state: then } = (await thread.until('what it noted', ({ box }) => 'during' in box && box)) as { during: number; state: string };
+  const { during, state: then } = (await thread.until('what it noted', ({ box }) => 'during' in box && box)) as {
+    during: number;
+    state: string;
+  };
   t.true(during > before + 10, `from ${before} to ${during} while it was blocked`);
   t.is(then, 'live');
   await goesOn(reader);

@@ -43,7 +43,8 @@ export class Post {
   #waiting: Snapshot | undefined;
   /** The same, of what was heard of the writer. */
   #lastHeard: 'live' | 'interrupted' | undefined;
-  #forwarding = false;
+  /** The publish to the host that is under way. Never rejects. */
+  #forwarding: Promise<void> | undefined;
   #forwarded = 0;
   /** What the link in use was made with: the most that any want asks for. */
   #limits = { maxBytes: 0, pollInterval: Number.POSITIVE_INFINITY };
@@ -226,24 +227,27 @@ export class Post {
   }
 
   #endTerm(): void {
+    this.#stopWatching();
+    this.#grant = undefined;
+  }
+
+  #stopWatching(): void {
     this.#unwatch?.();
     this.#unwatch = undefined;
-    this.#grant = undefined;
   }
 
   /** Sends the newest snapshot on; those that were overtaken meanwhile are skipped. */
   #forward(): void {
     const grant = this.#grant;
-    const taken = grant && !this.#forwarding && this.#nextToSend(grant);
+    const taken = grant && this.#unwatch && !this.#forwarding && this.#nextToSend(grant);
     if (!taken) return;
-    this.#forwarding = true;
-    this.#send(taken).then(
+    this.#forwarding = this.#send(taken).then(
       () => {
-        this.#forwarding = false;
+        this.#forwarding = undefined;
         this.#forward();
       },
       (error: unknown) => {
-        this.#forwarding = false;
+        this.#forwarding = undefined;
         if (this.#grant !== grant) return;
         this.#problem(error);
         this.#retryLater();
@@ -253,6 +257,8 @@ export class Post {
 
   /** What the writer published just before it went must not be lost with its term. */
   async #sendLast(): Promise<void> {
+    this.#stopWatching();
+    await this.#forwarding;
     const taken = this.#grant && this.#nextToSend(this.#grant);
     if (taken) await this.#send(taken).catch((error: unknown) => this.#problem(error));
   }
