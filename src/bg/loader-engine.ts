@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../core/clock.js';
 import { ProtocolError, StoppedError, TimeoutError } from '../core/errors.js';
 import { unpackError } from '../core/packed-error.js';
-import { disown, type Ring, writeHealth } from '../mirror/layout.js';
+import { disown, openRing, type Ring, writeHealth } from '../mirror/layout.js';
 import { newestMeta } from '../mirror/protocol.js';
 import type { RepeaterStatus } from '../scheduler/repeater.js';
 import { SupervisedThread, type ThreadDown } from '../scheduler/supervised-thread.js';
@@ -120,7 +120,7 @@ let nextId = 1;
 export class LoaderEngine implements Engine {
   readonly id: number = nextId++;
   readonly #thread: LoaderThread;
-  readonly #ring: Ring;
+  #ring: Ring;
   readonly #plan: WriterPlan;
   readonly #href: string;
   readonly #serializer: SerializerName | undefined;
@@ -167,6 +167,7 @@ export class LoaderEngine implements Engine {
   }
 
   lead(lead: Lead): void {
+    if (lead.buffer) this.#ring = openRing(lead.buffer);
     this.#lead = lead;
     this.#thread.tell({ type: 'lead', id: this.id, lead });
   }
@@ -211,7 +212,7 @@ export class LoaderEngine implements Engine {
       case 'published':
         this.#failures = 0;
         this.#schedule = message.schedule;
-        if (this.#lead?.epoch === message.meta.epoch) this.#lead = { epoch: message.meta.epoch, version: message.meta.version };
+        if (this.#lead?.epoch === message.meta.epoch) this.#lead = { ...this.#lead, version: message.meta.version };
         this.#events.onPublished(message.meta, message.durationMs);
         return;
       case 'failed':
@@ -233,7 +234,7 @@ export class LoaderEngine implements Engine {
     if (threadId !== undefined) disown(this.#ring, threadId);
     const newest = newestMeta(this.#ring);
     if (this.#lead && newest?.epoch === this.#lead.epoch)
-      this.#lead = { epoch: newest.epoch, version: Math.max(newest.version, this.#lead.version) };
+      this.#lead = { ...this.#lead, version: Math.max(newest.version, this.#lead.version) };
     if (!reason) return;
     this.#failures++;
     if (this.#lead) {

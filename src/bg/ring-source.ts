@@ -1,6 +1,6 @@
 import { systemClock } from '../core/clock.js';
-import type { OnError } from '../core/report.js';
-import { report } from '../core/report.js';
+import { SnapshotTooLargeError, WireFormatError } from '../core/errors.js';
+import { type OnError, report } from '../core/report.js';
 import type { Serializer } from '../core/serializer.js';
 import { DEFAULT_MAX_BYTES } from '../core/snapshot.js';
 import { linkClient, type LinkHandle } from '../link/thread/link-client.js';
@@ -16,6 +16,8 @@ const OWN_PROCESS_FIRST = 20;
 
 export interface RingSourceOptions {
   readonly key: string;
+  /** A writer's ring, for which the writer speaks to the link. Default: the process's, else one with what the host's last writer left. */
+  readonly ring?: Ring;
   /** Milliseconds between two looks at the host's file, should announcements be lost. */
   readonly pollInterval: number;
   readonly maxBytes: number | undefined;
@@ -30,12 +32,14 @@ export class RingSource<T> implements Source<T> {
   readonly #options: RingSourceOptions;
   readonly #reader: Reader<T>;
   readonly #wakers = new Set<() => void>();
-  #ring: Ring | undefined;
+  #ring: Ring;
   #unwatch: (() => void) | undefined;
   readonly #stopSeeking: () => void;
   #link: LinkHandle | undefined;
   #linkTimer: NodeJS.Timeout | undefined;
   #linkProblem: { error: Error; at: number } | undefined;
+  /** Snapshots on disk that were refused when this was made. */
+  #refusedAtStart = 0;
   #closed = false;
 
   constructor(options: RingSourceOptions) {
@@ -51,9 +55,15 @@ export class RingSource<T> implements Source<T> {
       ...(onError ? { onError } : {}),
     });
     this.read = this.#reader.read;
-    if (!findRing(key)) this.#attach(coldRing(key, maxBytes ?? DEFAULT_MAX_BYTES, onError));
+    this.#ring = options.ring ?? findRing(key) ?? this.#coldRing();
+    this.#reader.attach(this.#ring);
     this.#stopSeeking = seekRing(key, (ring) => this.#attach(ring));
-    this.#linkTimer = setTimeout(() => this.#follow(), this.#ring?.scope === 'host' ? 0 : OWN_PROCESS_FIRST).unref();
+    if (!options.ring) this.#linkTimer = setTimeout(() => this.#follow(), OWN_PROCESS_FIRST).unref();
+  }
+
+  /** The ring that is read now. */
+  get ring(): Ring {
+    return this.#ring;
   }
 
   meta(): ReturnType<Reader<T>['meta']> {
@@ -65,20 +75,21 @@ export class RingSource<T> implements Source<T> {
   }
 
   health(): ReturnType<Source<T>['health']> {
-    const health = this.#ring && readHealth(this.#ring);
-    const state = this.#closed ? 'closed' : (health?.state ?? 'initializing');
+    const health = readHealth(this.#ring);
+    const state = this.#closed ? 'closed' : health.state;
     return {
       // Of a value that is there, nobody says that it is still to come.
       state: state === 'initializing' && this.#reader.meta() ? 'interrupted' : state,
-      since: health?.since ?? 0,
-      failures: health?.failures ?? 0,
-      via: this.#reader.meta() && this.#ring?.scope,
-      cold: this.#ring?.scope === 'host' && health?.lastOk === 0,
+      since: health.since,
+      failures: health.failures,
+      via: this.#reader.meta() && this.#ring.scope,
+      cold: this.#ring.scope === 'host' && health.lastOk === 0,
     };
   }
 
   counts(): ReturnType<Reader<T>['counts']> {
-    return this.#reader.counts();
+    const counts = this.#reader.counts();
+    return { ...counts, refused: counts.refused + Math.max(this.#refusedAtStart, this.#link?.status()?.refused ?? 0) };
   }
 
   lastProblem(): ReturnType<Reader<T>['lastProblem']> {
@@ -108,7 +119,7 @@ export class RingSource<T> implements Source<T> {
   }
 
   #attach(ring: Ring): void {
-    if (this.#closed || ring.instance === this.#ring?.instance) return;
+    if (this.#closed || ring.instance === this.#ring.instance) return;
     this.#ring = ring;
     this.#reader.attach(ring);
     if (ring.scope === 'process') {
@@ -123,22 +134,31 @@ export class RingSource<T> implements Source<T> {
 
   /** From other processes, unless this one has a writer of its own: a follower's part in the link costs a socket. */
   #follow(): void {
-    const { key, maxBytes, pollInterval, onError } = this.#options;
-    const ring = this.#ring;
-    if (this.#closed || !ring || ring.scope === 'process') return;
+    const { key, maxBytes = DEFAULT_MAX_BYTES, pollInterval } = this.#options;
+    if (this.#closed || this.#ring.scope === 'process') return;
     this.#link = linkClient.want(
-      { role: 'follow', key, maxBytes: maxBytes ?? DEFAULT_MAX_BYTES, pollInterval, buffer: ring.buffer, ...placeSettings() },
-      {
-        onProblem: (error) => {
-          this.#linkProblem = { error, at: systemClock.wall() };
-          report(error, onError, `the host link of '${key}'`);
-        },
-      },
+      { role: 'follow', key, maxBytes, pollInterval, ring: () => this.#ring, ...placeSettings() },
+      { onProblem: (error) => this.#fail(error) },
     );
   }
 
+  #coldRing(): Ring {
+    const { key, maxBytes = DEFAULT_MAX_BYTES } = this.#options;
+    return coldRing(key, maxBytes, (error) => {
+      if (error instanceof WireFormatError || error instanceof SnapshotTooLargeError) this.#refusedAtStart = 1;
+      this.#fail(error);
+    });
+  }
+
+  /** A bad file that is met at the start is met again by the link thread: the same failure in a row is told once. */
+  #fail(error: Error): void {
+    const before = this.#linkProblem?.error.message;
+    this.#linkProblem = { error, at: systemClock.wall() };
+    if (error.message !== before) report(error, this.#options.onError, `the host link of '${this.#options.key}'`);
+  }
+
   #rewatch(): void {
-    if (this.#wakers.size === 0 || !this.#ring) {
+    if (this.#wakers.size === 0) {
       this.#unwatch?.();
       this.#unwatch = undefined;
     } else {

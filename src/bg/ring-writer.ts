@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.js';
 import { DuplicateWriterError, SnapshotTooLargeError, StoppedError, ValidationError } from '../core/errors.js';
 import type { Serializer } from '../core/serializer.js';
 import type { SnapshotMeta } from '../core/snapshot.js';
-import { claim, disown, type Ring, writeHealth } from '../mirror/layout.js';
+import { claim, disown, openRing, type Ring, writeHealth } from '../mirror/layout.js';
 import { publish } from '../mirror/protocol.js';
 import { createReader, type Reader } from '../mirror/reader.js';
 import { type Loader, runLoader } from '../scheduler/loader.js';
@@ -41,6 +41,8 @@ export interface Lead {
   readonly epoch: number;
   /** The last version that anyone published. */
   readonly version: number;
+  /** The ring to publish into from now on; default the one before. */
+  readonly buffer?: SharedArrayBuffer;
 }
 
 /** What does a plan: here, or in the dedicated thread. */
@@ -62,7 +64,7 @@ export interface Engine {
  * `lead` is called, and again after `standBy`.
  */
 export class RingWriter<T> implements Engine {
-  readonly #ring: Ring;
+  #ring: Ring;
   readonly #plan: WriterPlan;
   readonly #work: () => Work<T> | Promise<Work<T>>;
   readonly #events: WriterEvents;
@@ -90,8 +92,14 @@ export class RingWriter<T> implements Engine {
    */
   lead(lead: Lead): void {
     if (this.#stopped) return;
+    // One schedule, however often the role is given: a link thread that was started anew gives it again.
+    if (this.#lead) this.standBy();
+    if (lead.buffer) {
+      this.#ring = openRing(lead.buffer);
+      this.#served?.attach(this.#ring);
+    }
     if (!claim(this.#ring, threadId)) throw new DuplicateWriterError(`'${this.#plan.key}' has a writer in another thread of this process`);
-    this.#lead = { ...lead };
+    this.#lead = { epoch: lead.epoch, version: lead.version };
     const { interval, runImmediately } = this.#plan;
     this.#repeater = new Repeater({
       name: `the loader of '${this.#plan.key}'`,

@@ -143,9 +143,11 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       throw error;
     }
   }
-  announceRing(key, ring);
+  // Of the host's keys the link thread says which ring is the process's.
+  if (scope === 'process') announceRing(key, ring);
   const source = new RingSource<T>({
     key,
+    ring,
     pollInterval: 1000,
     maxBytes: plan.maxBytes,
     freeze: true,
@@ -156,7 +158,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
 
   if (scope === 'host') {
     link = linkClient.want(
-      { role: 'lead', key, maxBytes: plan.maxBytes, pollInterval: 1000, buffer: ring.buffer, ...placeSettings() },
+      { role: 'lead', key, maxBytes: plan.maxBytes, pollInterval: 1000, ring: () => source.ring, ...placeSettings() },
       {
         onGranted(lead) {
           setState('initializing');

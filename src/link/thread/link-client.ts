@@ -1,24 +1,36 @@
+import './deaths.js';
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
 import { systemClock } from '../../core/clock.js';
 import { unpackError } from '../../core/packed-error.js';
 import { report } from '../../core/report.js';
+import { disown, type Ring } from '../../mirror/layout.js';
 import { SupervisedThread } from '../../scheduler/supervised-thread.js';
-import { type FromLink, LINK_CHANNEL, type PlainLinkStatus, type ToLink, type Want } from './messages.js';
+import { type FromLink, type Here, LINK_CHANNEL, type PlainLinkStatus, type ToLink, type Want } from './messages.js';
 
 /**
  * How long (milliseconds) a thread waits for a running link thread to answer before it makes one. The main thread is the
  * best place for it, since that one lives as long as the process.
  */
-const PATIENCE = isMainThread ? 10 : 60;
+const PATIENCE = isMainThread ? 10 : 100;
+/** The same while another thread is about to start it anew. */
+const PATIENCE_WITH_MAKER = 1500;
 const SPEAK_EVERY = 2000;
+/** A link thread that is asked because a younger one has appeared, and doesn't answer for so long, is gone. */
+const PROBE_FOR = 1000;
 
 /** What a want gets to hear. */
 export interface LinkEvents {
-  /** This process writes the key now, its publications going on from these numbers. */
-  onGranted?(numbers: { epoch: number; version: number }): void;
+  /** This process writes the key now, into this ring, its publications going on from these numbers. */
+  onGranted?(lead: { epoch: number; version: number; buffer: SharedArrayBuffer }): void;
   onStandBy?(): void;
   onDuplicate?(): void;
+  /** The same failure in a row is told once. */
   onProblem(error: Error): void;
+}
+
+/** What is wanted. `ring` is asked each time that it is said to a link thread. */
+export interface Wanted extends Omit<Want, 'id' | 'buffer'> {
+  readonly ring: () => Ring;
 }
 
 /** A want of this thread, until `drop`. */
@@ -29,9 +41,11 @@ export interface LinkHandle {
 }
 
 interface Entry {
-  readonly want: Want;
+  readonly wanted: Wanted;
   readonly events: LinkEvents;
   status: PlainLinkStatus | undefined;
+  /** The message of the last failure that was told. */
+  told: string | undefined;
 }
 
 /**
@@ -43,22 +57,22 @@ class LinkClient {
   #channel: BroadcastChannel | undefined;
   #thread: SupervisedThread | undefined;
   /** The link thread that is spoken to, and when it last answered. */
-  #link: number | undefined;
+  #link: Here | undefined;
   #answered = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #speaking: NodeJS.Timeout | undefined;
   #patience: NodeJS.Timeout | undefined;
+  #probe: NodeJS.Timeout | undefined;
   #next = 1;
 
-  want(wanted: Omit<Want, 'id'>, events: LinkEvents): LinkHandle {
-    const want: Want = { ...wanted, id: `${threadId}.${this.#next++}` };
-    const entry: Entry = { want, events, status: undefined };
-    this.#entries.set(want.id, entry);
-    if (this.#link === undefined) this.#seek();
-    else this.#say(want);
+  want(wanted: Wanted, events: LinkEvents): LinkHandle {
+    const id = `${threadId}.${this.#next++}`;
+    const entry: Entry = { wanted, events, status: undefined, told: undefined };
+    this.#entries.set(id, entry);
+    if (this.#link === undefined) this.#seek(PATIENCE);
+    else this.#say(id, entry);
     return {
       drop: () => {
-        if (!this.#entries.delete(want.id)) return;
-        if (this.#link !== undefined) this.#send({ type: 'drop', to: this.#link, id: want.id });
+        if (this.#entries.delete(id) && this.#link) this.#send({ type: 'drop', to: this.#link.link, id });
       },
       status: () => entry.status,
     };
@@ -71,10 +85,11 @@ class LinkClient {
 
   /** Ends this thread's part, and the link thread if this thread made it: its sockets close, standbys elsewhere take over. */
   async close(timeout: number): Promise<void> {
-    clearInterval(this.#timer);
+    clearInterval(this.#speaking);
     clearTimeout(this.#patience);
-    this.#timer = this.#patience = undefined;
-    for (const id of this.#entries.keys()) if (this.#link !== undefined) this.#send({ type: 'drop', to: this.#link, id });
+    clearTimeout(this.#probe);
+    this.#speaking = this.#patience = this.#probe = undefined;
+    if (this.#link) for (const id of this.#entries.keys()) this.#send({ type: 'drop', to: this.#link.link, id });
     this.#entries.clear();
     const thread = this.#thread;
     this.#thread = undefined;
@@ -84,13 +99,13 @@ class LinkClient {
     this.#channel = undefined;
   }
 
-  #seek(): void {
+  #seek(patience: number): void {
     this.#hello();
-    this.#timer ??= setInterval(() => this.#speak(), SPEAK_EVERY).unref();
+    this.#speaking ??= setInterval(() => this.#speak(), SPEAK_EVERY).unref();
     this.#patience ??= setTimeout(() => {
       this.#patience = undefined;
       if (this.#link === undefined && this.#entries.size > 0) this.#make();
-    }, PATIENCE).unref();
+    }, patience).unref();
   }
 
   #make(): void {
@@ -99,10 +114,8 @@ class LinkClient {
       name: 'advanced-caching link',
       clock: systemClock,
       ref: false,
-      onDown: ({ error, threadId: dead }) => {
-        if (this.#link === dead) this.#link = undefined;
-        if (error) report(error, undefined, 'the link thread (it is started anew)');
-      },
+      workerData: () => ({ maker: threadId }),
+      onDown: ({ error }) => report(error ?? new Error('It ended'), undefined, 'the link thread (it is started anew)'),
     });
     this.#thread.start();
   }
@@ -110,8 +123,8 @@ class LinkClient {
   /** Tells the link thread that this thread and its wants live, and notices one that is gone. */
   #speak(): void {
     if (this.#entries.size === 0) return;
-    if (this.#link !== undefined && performance.now() - this.#answered > 3 * SPEAK_EVERY) this.#link = undefined;
-    if (this.#link === undefined) this.#seek();
+    if (this.#link && performance.now() - this.#answered > 3 * SPEAK_EVERY) this.#link = undefined;
+    if (this.#link === undefined) this.#seek(PATIENCE);
     else this.#hello();
   }
 
@@ -119,8 +132,8 @@ class LinkClient {
     this.#send({ type: 'hello', from: threadId, wants: [...this.#entries.keys()] });
   }
 
-  #say(want: Want): void {
-    if (this.#link !== undefined) this.#send({ type: 'want', to: this.#link, from: threadId, want });
+  #say(id: string, { wanted: { ring, ...wanted } }: Entry): void {
+    if (this.#link) this.#send({ type: 'want', to: this.#link.link, from: threadId, want: { ...wanted, id, buffer: ring().buffer } });
   }
 
   #send(message: ToLink): void {
@@ -137,44 +150,88 @@ class LinkClient {
       this.#hear(message);
       return;
     }
-    const entry = 'id' in message ? this.#entries.get(message.id) : undefined;
+    if (message.type === 'dead') {
+      this.#mourn(message.thread);
+      return;
+    }
+    const entry = this.#entries.get(message.id);
     if (!entry) return;
     switch (message.type) {
       case 'granted':
-        entry.events.onGranted?.({ epoch: message.epoch, version: message.version });
+        entry.told = undefined;
+        entry.events.onGranted?.({ epoch: message.epoch, version: message.version, buffer: message.buffer });
         return;
       case 'stand-by':
+        entry.told = undefined;
         entry.events.onStandBy?.();
         return;
       case 'duplicate':
         entry.events.onDuplicate?.();
         return;
       case 'problem':
+        if (message.error.message === entry.told) return;
+        entry.told = message.error.message;
         entry.events.onProblem(unpackError(message.error));
         return;
       case 'status':
         entry.status = message.status;
         return;
       default:
+        // What another thread says to the link thread.
         return;
     }
   }
 
-  /** Of two link threads (two threads each made one at the same moment) all speak to the one with the lower number. */
-  #hear({ link, from, has }: Extract<FromLink, { type: 'here' }>): void {
-    if (from !== undefined && from !== threadId && this.#link === link) return;
-    if (this.#link !== undefined && this.#link < link) return;
+  /** Of two link threads (two threads each made one at the same moment) all speak to the older one; the other one ends. */
+  #hear(here: Here): void {
     const before = this.#link;
-    this.#link = link;
-    if (from === threadId) this.#answered = performance.now();
-    if (from === undefined || before !== link) this.#answered = performance.now();
-    const known = new Set(from === threadId ? has : []);
-    for (const { want } of this.#entries.values()) {
-      if (known.has(want.id)) continue;
-      this.#say(want);
-      if (before !== undefined && before !== link) this.#send({ type: 'drop', to: before, id: want.id });
+    if (before?.link === here.link) {
+      if (here.from === threadId) this.#answered = performance.now();
+    } else if (before && isOlder(before, here)) {
+      this.#doubt();
+      return;
+    } else {
+      this.#link = here;
+      this.#answered = performance.now();
+      if (this.#thread && this.#thread.status().threadId !== here.link) {
+        void this.#thread.stop(1000);
+        this.#thread = undefined;
+      }
+    }
+    // Only an answer to this thread says what it has of it.
+    if (before?.link === here.link && here.from !== threadId) return;
+    const has = new Set(here.from === threadId ? here.has : []);
+    for (const [id, entry] of this.#entries) {
+      if (!has.has(id)) this.#say(id, entry);
+      if (before && before.link !== here.link) this.#send({ type: 'drop', to: before.link, id });
     }
   }
+
+  /** Somebody made another link thread: the one that this thread knows may be gone, unseen by whoever could prove it. */
+  #doubt(): void {
+    if (this.#probe) return;
+    const asked = performance.now();
+    this.#hello();
+    this.#probe = setTimeout(() => {
+      this.#probe = undefined;
+      if (this.#answered >= asked) return;
+      this.#link = undefined;
+      if (this.#entries.size > 0) this.#seek(PATIENCE);
+    }, PROBE_FOR).unref();
+  }
+
+  #mourn(thread: number): void {
+    // Its successor may go on with what it had.
+    for (const { wanted } of this.#entries.values()) disown(wanted.ring(), thread);
+    const link = this.#link;
+    if (!link || (link.link !== thread && link.maker !== thread)) return;
+    this.#link = undefined;
+    if (this.#entries.size > 0) this.#seek(link.maker === thread || link.maker === threadId ? PATIENCE : PATIENCE_WITH_MAKER);
+  }
+}
+
+function isOlder(one: Here, other: Here): boolean {
+  return one.born === other.born ? one.link < other.link : one.born < other.born;
 }
 
 export const linkClient: LinkClient = new LinkClient();

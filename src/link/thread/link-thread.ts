@@ -2,27 +2,32 @@
  * The link thread: one in a process that follows or writes keys of scope `'host'`. It holds the sockets and files, so that no
  * event loop of the application does, and none that is blocked keeps a new version from the process's other threads.
  */
-import { BroadcastChannel, threadId } from 'node:worker_threads';
+import { BroadcastChannel, threadId, workerData } from 'node:worker_threads';
+import { systemClock } from '../../core/clock.js';
 import { packError } from '../../core/packed-error.js';
 import { toError } from '../../core/report.js';
 import { closeDirectory } from '../../mirror/directory.js';
 import { serveThread } from '../../scheduler/thread-side.js';
 import { type HostPlace, hostPlace } from '../host/place.js';
-import { type FromLink, LINK_CHANNEL, type ToLink, type Want } from './messages.js';
+import { type FromLink, type Here, LINK_CHANNEL, type ToLink, type Want } from './messages.js';
 import { Post, type PostEvents } from './post.js';
 
 /** A want that its thread hasn't spoken of for so long is that of a thread that is gone (milliseconds). */
 const FORGOTTEN_AFTER = 30_000;
 const STATUS_EVERY = 1000;
 
+const { maker } = workerData as { maker: number };
+const self: Omit<Here, 'from' | 'has'> = { type: 'here', link: threadId, maker, born: systemClock.monotonic() };
 const channel = new BroadcastChannel(LINK_CHANNEL);
 const posts = new Map<string, Post>();
+/** Posts that are ending. One that takes its place begins when it has ended. */
+const leaving = new Map<string, Promise<void>>();
 const places = new Map<string, HostPlace>();
 /** When each want was last spoken of. */
 const lastSaid = new Map<string, number>();
 
 const events: PostEvents = {
-  granted: (want, grant) => tell({ type: 'granted', id: want.id, ...grant }),
+  granted: (want, lead) => tell({ type: 'granted', id: want.id, ...lead }),
   standBy: (want) => tell({ type: 'stand-by', id: want.id }),
   duplicate: (want) => tell({ type: 'duplicate', id: want.id }),
   problem: (wants, error) => {
@@ -36,13 +41,14 @@ serveThread({
   onMessage: () => {},
   onStop: async () => {
     clearInterval(housekeeping);
-    await Promise.all([...posts.values()].map((post) => post.close()));
+    for (const name of posts.keys()) leave(name);
+    await Promise.all(leaving.values());
     closeDirectory();
     channel.close();
   },
 });
 const housekeeping = setInterval(keepHouse, STATUS_EVERY).unref();
-tell({ type: 'here', link: threadId, from: undefined, has: [] });
+tell({ ...self, from: undefined, has: [] });
 
 function tell(message: FromLink): void {
   channel.postMessage(message);
@@ -53,7 +59,7 @@ function receive(message: ToLink): void {
     case 'hello': {
       const has = message.wants.filter((id) => lastSaid.has(id));
       for (const id of has) lastSaid.set(id, performance.now());
-      tell({ type: 'here', link: threadId, from: message.from, has });
+      tell({ ...self, from: message.from, has });
       return;
     }
     case 'want':
@@ -61,6 +67,10 @@ function receive(message: ToLink): void {
       return;
     case 'drop':
       if (message.to === threadId) drop(message.id);
+      return;
+    case 'dead':
+      for (const id of lastSaid.keys()) if (id.startsWith(`${message.thread}.`)) drop(id);
+      for (const post of posts.values()) post.mourn(message.thread);
       return;
     default:
       // What another link thread says.
@@ -74,7 +84,7 @@ function want(wanted: Want): void {
   try {
     let post = posts.get(name);
     if (!post) {
-      post = new Post(placeOf(wanted), wanted, events);
+      post = new Post(placeOf(wanted), wanted, events, leaving.get(name));
       posts.set(name, post);
     }
     post.add(wanted);
@@ -90,8 +100,18 @@ function drop(id: string): void {
   for (const [name, post] of posts) {
     if (!post.has(id)) continue;
     post.drop(id);
-    if (post.empty) posts.delete(name);
+    if (post.empty) leave(name);
   }
+}
+
+function leave(name: string): void {
+  const post = posts.get(name);
+  if (!post) return;
+  posts.delete(name);
+  const left = post.close().finally(() => {
+    if (leaving.get(name) === left) leaving.delete(name);
+  });
+  leaving.set(name, left);
 }
 
 function keepHouse(): void {

@@ -15,22 +15,41 @@ export interface Want {
   readonly maxBytes: number;
   /** Milliseconds between two polls of the file. */
   readonly pollInterval: number;
-  /** The ring to fill, or to take snapshots from; the link thread may know a better one, and announces that. */
+  /** The ring that the asking thread has. Where the process has another one already, the link thread announces that. */
   readonly buffer: SharedArrayBuffer;
+}
+
+/** That a thread has ended, told by one that saw its `exit` event: what is proved of it is proved to all. */
+export interface Death {
+  readonly type: 'dead';
+  readonly thread: number;
 }
 
 /** `to` is the link thread's id, `from` the asking thread's. */
 export type ToLink =
+  | Death
   | { readonly type: 'hello'; readonly from: number; readonly wants: readonly string[] }
   | { readonly type: 'want'; readonly to: number; readonly from: number; readonly want: Want }
   | { readonly type: 'drop'; readonly to: number; readonly id: string };
 
+/** The answer of a link thread to the `hello` of the thread `from`, with those of the asked wants that it has; at its birth, to all. */
+export interface Here {
+  readonly type: 'here';
+  readonly link: number;
+  /** The thread that made it, with which it ends. */
+  readonly maker: number;
+  /** Monotonic milliseconds. Of two link threads the older one counts. */
+  readonly born: number;
+  readonly from: number | undefined;
+  readonly has: readonly string[];
+}
+
 /** `id` is the want's. */
 export type FromLink =
-  /** Its answer to a `hello`, with those of the asked wants that it has. */
-  | { readonly type: 'here'; readonly link: number; readonly from: number | undefined; readonly has: readonly string[] }
-  /** This process writes the key now. */
-  | { readonly type: 'granted'; readonly id: string; readonly epoch: number; readonly version: number }
+  | Death
+  | Here
+  /** This process writes the key now, into this ring. */
+  | { readonly type: 'granted'; readonly id: string; readonly epoch: number; readonly version: number; readonly buffer: SharedArrayBuffer }
   /** Another process writes the key, or none does yet. */
   | { readonly type: 'stand-by'; readonly id: string }
   /** Another thread of this process stands for the key already. */

@@ -5,7 +5,7 @@ import { report, toError } from '../../core/report.js';
 import { isNewer, type Snapshot } from '../../core/snapshot.js';
 import { announceRing } from '../../mirror/directory.js';
 import { claim, createRing, disown, largestSnapshot, openRing, type Ring, writeHealth } from '../../mirror/layout.js';
-import { newestMeta, publish, take } from '../../mirror/protocol.js';
+import { newestMeta, publish, take, type Taken } from '../../mirror/protocol.js';
 import { watch } from '../../mirror/watch.js';
 import { followHost } from '../host/follow.js';
 import { leadHost } from '../host/lead.js';
@@ -17,7 +17,7 @@ const RETRY_MS = 250;
 
 /** What a post tells the threads that want something of it. */
 export interface PostEvents {
-  granted(want: Want, grant: { epoch: number; version: number }): void;
+  granted(want: Want, lead: { epoch: number; version: number; buffer: SharedArrayBuffer }): void;
   standBy(want: Want): void;
   duplicate(want: Want): void;
   problem(wants: readonly Want[], error: Error): void;
@@ -41,12 +41,18 @@ export class Post {
   #retry: NodeJS.Timeout | undefined;
   /** A snapshot that came while the ring was still a writer's. */
   #waiting: Snapshot | undefined;
-  #forwarding = false;
+  /** The same, of what was heard of the writer. */
+  #lastHeard: 'live' | 'interrupted' | undefined;
+  /** The publish to the host that is under way. Never rejects. */
+  #forwarding: Promise<void> | undefined;
   #forwarded = 0;
-  #changing: Promise<void> = Promise.resolve();
+  /** What the link in use was made with: the most that any want asks for. */
+  #limits = { maxBytes: 0, pollInterval: Number.POSITIVE_INFINITY };
+  #changing: Promise<void>;
   #closed = false;
 
-  constructor(place: HostPlace, first: Want, events: PostEvents) {
+  constructor(place: HostPlace, first: Want, events: PostEvents, after: Promise<void> = Promise.resolve()) {
+    this.#changing = after;
     this.key = first.key;
     this.#place = place;
     this.#events = events;
@@ -66,21 +72,24 @@ export class Post {
     this.#wants.set(want.id, want);
     if (want.role === 'lead') {
       this.#writer = want;
-      // What the writer's thread publishes into is what is sent on.
-      this.#ring = openRing(want.buffer);
+      // Its thread may lead still, by grace of a link thread that is gone.
+      this.#events.standBy(want);
     }
-    if (want.role === 'lead' || !this.#link) this.#change();
+    const { maxBytes, pollInterval } = this.#limits;
+    const asksMore = want.maxBytes > maxBytes || want.pollInterval < pollInterval;
+    if (want.role === 'lead' || !this.#link || (asksMore && !this.#grant)) this.#change();
     else announceRing(this.key, this.#ring);
   }
 
   drop(id: string): void {
-    if (!this.#wants.delete(id)) return;
-    if (this.#writer?.id !== id) {
-      if (this.empty) void this.close();
-      return;
-    }
+    if (!this.#wants.delete(id) || this.#writer?.id !== id) return;
     this.#writer = undefined;
     this.#change();
+  }
+
+  /** A thread is provably dead: if it was the writer's, the ring is free. */
+  mourn(thread: number): void {
+    disown(this.#ring, thread);
   }
 
   has(id: string): boolean {
@@ -91,6 +100,7 @@ export class Post {
     return this.#link?.status();
   }
 
+  /** Once what the writer published last is sent. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#wants.clear();
@@ -106,23 +116,29 @@ export class Post {
 
   async #switch(): Promise<void> {
     const old = this.#link;
+    if (this.#grant) await this.#sendLast();
     this.#link = undefined;
     this.#endTerm();
     await old?.close();
     clearTimeout(this.#retry);
-    this.#waiting = undefined;
+    this.#waiting = this.#lastHeard = undefined;
     if (this.empty) {
+      // Who holds the ring still sees that nobody fills it any more.
+      if (claim(this.#ring, threadId)) writeHealth(this.#ring, { state: 'interrupted' }, systemClock.monotonic());
       disown(this.#ring, threadId);
       return;
     }
     if (this.#closed) return;
-    this.#own();
     const wants = [...this.#wants.values()];
+    this.#limits = {
+      maxBytes: Math.max(...wants.map((want) => want.maxBytes)),
+      pollInterval: Math.min(...wants.map((want) => want.pollInterval)),
+    };
+    this.#own(this.#limits.maxBytes);
     const options = {
       place: this.#place,
       key: this.key,
-      maxBytes: Math.max(...wants.map((want) => want.maxBytes)),
-      pollInterval: Math.min(...wants.map((want) => want.pollInterval)),
+      ...this.#limits,
       onSnapshot: (snapshot: Snapshot) => this.#takeIn(snapshot),
       onState: (state: 'live' | 'interrupted') => this.#heard(state),
       onError: (error: Error) => this.#problem(error),
@@ -139,12 +155,15 @@ export class Post {
   }
 
   /**
-   * Makes the ring this thread's. One whose owner is gone without a trace, or busy for too long, is left to it: two writers
-   * in one ring tear, in two rings they can't (model e, -DPRIVATE), and readers follow the ring that is announced last.
+   * Makes the ring this thread's. One whose owner is gone without a trace, or slow to let go, is left to it: two writers
+   * in one ring tear, in two rings they can't (model e, -DPRIVATE), and readers follow the youngest ring.
    */
-  #own(): void {
-    if (!claim(this.#ring, threadId)) this.#ring = createRing(largestSnapshot(this.#ring), { scope: 'host' });
-    claim(this.#ring, threadId);
+  #own(maxBytes: number): void {
+    if (!claim(this.#ring, threadId) || largestSnapshot(this.#ring) < maxBytes) {
+      disown(this.#ring, threadId);
+      this.#ring = createRing(maxBytes, { scope: 'host' });
+      claim(this.#ring, threadId);
+    }
     announceRing(this.key, this.#ring);
   }
 
@@ -171,12 +190,18 @@ export class Post {
       const waiting = this.#waiting;
       this.#waiting = undefined;
       if (waiting) this.#takeIn(waiting);
+      if (this.#lastHeard) this.#heard(this.#lastHeard);
       if (this.#grant) this.#forward();
     }, RETRY_MS).unref();
   }
 
   #heard(state: 'live' | 'interrupted'): void {
-    if (this.#grant || !claim(this.#ring, threadId)) return;
+    if (this.#grant) return;
+    this.#lastHeard = state;
+    if (!claim(this.#ring, threadId)) {
+      this.#retryLater();
+      return;
+    }
     const now = systemClock.monotonic();
     writeHealth(this.#ring, { state, ...(state === 'live' ? { lastOk: now } : {}) }, now);
   }
@@ -189,7 +214,11 @@ export class Post {
     this.#forwarded = 0;
     disown(this.#ring, threadId);
     this.#unwatch = watch(this.#ring, () => this.#forward());
-    this.#events.granted(writer, { epoch: grant.epoch, version: Math.max(newest?.version ?? 0, grant.last?.version ?? 0) });
+    this.#events.granted(writer, {
+      epoch: grant.epoch,
+      version: Math.max(newest?.version ?? 0, grant.last?.version ?? 0),
+      buffer: this.#ring.buffer,
+    });
   }
 
   #lose(writer: Want): void {
@@ -198,34 +227,27 @@ export class Post {
   }
 
   #endTerm(): void {
+    this.#stopWatching();
+    this.#grant = undefined;
+  }
+
+  #stopWatching(): void {
     this.#unwatch?.();
     this.#unwatch = undefined;
-    this.#grant = undefined;
   }
 
   /** Sends the newest snapshot on; those that were overtaken meanwhile are skipped. */
   #forward(): void {
-    const { key } = this;
     const grant = this.#grant;
-    const candidate = this.#link as Candidate | undefined;
-    if (!grant || !candidate || this.#forwarding) return;
-    const taken = take(this.#ring, Number.POSITIVE_INFINITY);
-    if (!('bytes' in taken)) {
-      if (taken.why === 'corrupt')
-        this.#problem(new StoreError(`A snapshot of '${key}' in shared memory is corrupt, and is not sent to the host`));
-      if (taken.why === 'busy') this.#retryLater();
-      return;
-    }
-    if (taken.meta.epoch !== grant.epoch || taken.meta.version <= this.#forwarded) return;
-    this.#forwarding = true;
-    candidate.publish({ ...taken.meta, bytes: taken.bytes }).then(
+    const taken = grant && this.#unwatch && !this.#forwarding && this.#nextToSend(grant);
+    if (!taken) return;
+    this.#forwarding = this.#send(taken).then(
       () => {
-        this.#forwarded = taken.meta.version;
-        this.#forwarding = false;
+        this.#forwarding = undefined;
         this.#forward();
       },
       (error: unknown) => {
-        this.#forwarding = false;
+        this.#forwarding = undefined;
         if (this.#grant !== grant) return;
         this.#problem(error);
         this.#retryLater();
@@ -233,8 +255,29 @@ export class Post {
     );
   }
 
+  /** What the writer published just before it went must not be lost with its term. */
+  async #sendLast(): Promise<void> {
+    this.#stopWatching();
+    await this.#forwarding;
+    const taken = this.#grant && this.#nextToSend(this.#grant);
+    if (taken) await this.#send(taken).catch((error: unknown) => this.#problem(error));
+  }
+
+  #nextToSend(grant: Grant): Taken | undefined {
+    const taken = take(this.#ring, Number.POSITIVE_INFINITY);
+    if ('bytes' in taken) return taken.meta.epoch === grant.epoch && taken.meta.version > this.#forwarded ? taken : undefined;
+    if (taken.why === 'busy') this.#retryLater();
+    if (taken.why === 'corrupt')
+      this.#problem(new StoreError(`A snapshot of '${this.key}' in shared memory is corrupt, and is not sent to the host`));
+    return undefined;
+  }
+
+  async #send({ meta, bytes }: Taken): Promise<void> {
+    await (this.#link as Candidate).publish({ ...meta, bytes });
+    this.#forwarded = Math.max(this.#forwarded, meta.version);
+  }
+
   #problem(error: unknown): void {
-    if (this.#closed) return;
     const wants = [...this.#wants.values()];
     if (wants.length > 0) this.#events.problem(wants, toError(error));
     else report(error, undefined, `the host link of '${this.key}'`);
