@@ -24,6 +24,8 @@ for (const name of examples()) {
   console.log(`\n--- examples/${name}`);
   const result = spawnSync(process.execPath, [...(name.endsWith('.ts') ? ['--import=tsx'] : []), `examples/${name}`], {
     cwd: root,
+    // What would run until Ctrl-C ends by itself, and takes no port that somebody needs.
+    env: { ...process.env, DEMO_SECONDS: '5', PORT: '0' },
     stdio: ['ignore', 'inherit', 'inherit'],
     timeout: DEADLINE,
     killSignal: 'SIGKILL',

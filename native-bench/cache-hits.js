@@ -2,57 +2,12 @@
 /**
  * What a cache hit costs, as ratios to the least that could do the same job, taken in one run.
  *
- *     npm run build && node native-bench/cache-hits.js [rounds]
- *
- * Both sides of a ratio run in turns, block by block, and the median of the blocks' ratios is printed, so a busy machine moves
- * both sides alike. Each subject has its own copy of the loop: a shared one would be megamorphic, and measure that instead.
+ *     npm run bench -- cache-hits [--quick]
  */
 import { cache } from 'advanced-caching';
+import { compare, loop } from './harness.js';
 
-const ROUNDS = Number(process.argv[2] ?? 41);
-const CALLS = 200_000;
 const IDS = 1024;
-
-/** A loop of its own for each subject. @param {string} body @param {Record<string, unknown>} scope @param {boolean} [isAsync] */
-function loop(body, scope, isAsync = false) {
-  const source = `return ${isAsync ? 'async ' : ''}function (n) { let sum = 0; for (let i = 0; i < n; i++) { ${body} } return sum; }`;
-  return new Function(...Object.keys(scope), source)(...Object.values(scope));
-}
-
-/** @param {(n: number) => unknown} run */
-async function time(run, calls = CALLS) {
-  const started = performance.now();
-  await run(calls);
-  return ((performance.now() - started) * 1e6) / calls;
-}
-
-/** @param {number[]} numbers */
-const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1] ?? NaN;
-
-/** @param {string} name @param {(n: number) => unknown} ours @param {(n: number) => unknown} floor @param {string} target */
-async function compare(name, ours, floor, target) {
-  for (let i = 0; i < 8; i++) {
-    await ours(CALLS);
-    await floor(CALLS);
-  }
-  // A moment without work, so that the compiler's threads and the pulse have had theirs.
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  const ratios = [];
-  const a = [];
-  const b = [];
-  for (let i = 0; i < ROUNDS; i++) {
-    const first = i % 2 === 0;
-    const x = first ? await time(ours) : 0;
-    const y = await time(floor);
-    const z = first ? x : await time(ours);
-    a.push(z);
-    b.push(y);
-    ratios.push(z / y);
-  }
-  console.log(
-    `${name.padEnd(46)} ${median(a).toFixed(1).padStart(7)} ns  floor ${median(b).toFixed(1).padStart(7)} ns  ratio ${median(ratios).toFixed(2)}  (${target})`,
-  );
-}
 
 const numbers = Array.from({ length: IDS }, (_, i) => i * 7);
 const strings = Array.from({ length: IDS }, (_, i) => `u${i * 7}`);
@@ -159,7 +114,10 @@ for (const [kind, a, b] of /** @type {const} */ ([
 {
   const ttl = cache(600, { key: 'user:{}' })((/** @type {number} */ id) => id);
   const swr = cache(600, { key: 'user:{}', stale: 60 })((/** @type {number} */ id) => id);
-  for (const id of numbers) ttl(id) + swr(id);
+  for (const id of numbers) {
+    ttl(id);
+    swr(id);
+  }
   const scope = { ttl, swr, ids: numbers };
   await compare(
     'stale-while-revalidate, fresh, to TTL only',

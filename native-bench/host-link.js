@@ -1,6 +1,7 @@
 // @ts-check
 // From `publish` in one process to the snapshot in another, and from the SIGKILL of a writer to the next one's grant.
-// node native-bench/host-link.js [abstract|file]
+//
+//     npm run bench -- host-link [--quick]
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -9,8 +10,8 @@ import { hostPlace } from '../dist/link/host/place.js';
 import { followHost } from '../dist/link/host/follow.js';
 import { leadHost } from '../dist/link/host/lead.js';
 
-const [role, directory, socketsArg, key] = process.argv.length > 5 ? process.argv.slice(2) : ['main', '', process.argv[2], ''];
-const sockets = socketsArg === 'file' ? 'file' : process.platform === 'linux' ? 'abstract' : undefined;
+const [role = 'main', directory = '', key = ''] = process.argv.length > 4 ? process.argv.slice(2) : [];
+const quick = process.argv.includes('--quick');
 
 /** The clock that all processes of the host share, in milliseconds. */
 function now() {
@@ -19,7 +20,7 @@ function now() {
 }
 
 /** @param {string} base */
-const placeIn = (base) => hostPlace({ namespace: 'bench', directory: base, ...(sockets ? { sockets } : {}) });
+const placeIn = (base) => hostPlace({ namespace: 'bench', directory: base });
 
 if (role === 'main') await main();
 else member();
@@ -27,11 +28,15 @@ else member();
 async function main() {
   const base = mkdtempSync(process.platform === 'linux' ? '/dev/shm/bench-' : 'bench-');
   /** @param {string} kind @param {string} [subject] the key */
-  const spawn = (kind, subject = 'news') => fork(fileURLToPath(import.meta.url), [kind, base, sockets ?? '', subject]);
+  const spawn = (kind, subject = 'news') => fork(fileURLToPath(import.meta.url), [kind, base, subject]);
   /** @type {Set<import('node:child_process').ChildProcess>} */
   const children = new Set();
   try {
-    for (const [name, size, times] of /** @type {const} */ ([['1 kB', 1e3, 1000], ['1 MB', 1e6, 500], ['13 MB', 13e6, 60]])) {
+    for (const [name, size, times] of /** @type {const} */ ([
+      ['1 kB', 1e3, 1000],
+      ['1 MB', 1e6, 500],
+      ['13 MB', 13e6, 60],
+    ])) {
       const writer = spawn('lead');
       children.add(writer);
       await heard(writer, 'granted');
@@ -40,7 +45,7 @@ async function main() {
       await heard(reader, 'live');
       /** @type {number[]} */
       const visible = [];
-      for (let round = 0; round < times; round += 1) {
+      for (let round = 0; round < (quick ? 10 : times); round += 1) {
         const seen = heard(reader, 'snapshot');
         const published = heard(writer, 'publishing');
         writer.send({ size });
@@ -55,7 +60,7 @@ async function main() {
     let writer = spawn('lead', 'takeover');
     children.add(writer);
     await heard(writer, 'granted');
-    for (let round = 0; round < 30; round += 1) {
+    for (let round = 0; round < (quick ? 3 : 30); round += 1) {
       const standby = spawn('lead', 'takeover');
       children.add(standby);
       await heard(standby, 'live');
@@ -103,7 +108,8 @@ function heard(child, event) {
 /** @param {string} what @param {number[]} times */
 function print(what, times) {
   times.sort((a, b) => a - b);
-  const at = (/** @type {number} */ share) => /** @type {number} */ (times[Math.min(times.length - 1, Math.floor(times.length * share))]).toFixed(2);
+  const at = (/** @type {number} */ share) =>
+    /** @type {number} */ (times[Math.min(times.length - 1, Math.floor(times.length * share))]).toFixed(2);
   console.log(`${what}: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms (${times.length} times)`);
 }
 
@@ -131,7 +137,15 @@ function member() {
   const candidate = leadHost(options);
   process.on('message', (/** @type {any} */ { size }) => {
     version += 1;
-    const snapshot = { epoch, version, createdAt: Date.now(), createdAtMonotonic: now(), freshFor: 1000, codec: 'v8', bytes: Buffer.alloc(size, version) };
+    const snapshot = {
+      epoch,
+      version,
+      createdAt: Date.now(),
+      createdAtMonotonic: now(),
+      freshFor: 1000,
+      codec: 'v8',
+      bytes: Buffer.alloc(size, version),
+    };
     tell('publishing');
     void candidate.publish(snapshot);
   });

@@ -139,11 +139,14 @@ async function measure({ key, scope, name, size, times, child, worker }) {
   child.off('message', fromChild);
   worker.postMessage({ leave: key });
   if (scope === 'host') child.send({ leave: key });
-  return [...samples].sort().map(([reader, took]) => {
-    const sorted = took.sort((a, b) => a - b);
-    const at = (/** @type {number} */ share) => /** @type {number} */ (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]);
-    return { size: name, scope, reader, samples: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) };
-  });
+  return [...samples]
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([reader, took]) => {
+      const sorted = took.sort((a, b) => a - b);
+      const at = (/** @type {number} */ share) =>
+        /** @type {number} */ (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]);
+      return { size: name, scope, reader, samples: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) };
+    });
 }
 
 /** @param {(message: unknown) => void} tell @returns {(message: { follow?: string, leave?: string }) => void} */
@@ -177,7 +180,16 @@ if (!isMainThread && workerData === 'publish-visible') {
     rows.map(({ p50, p99, max, ...row }) => ({ ...row, 'p50 ms': p50.toFixed(2), 'p99 ms': p99.toFixed(2), 'max ms': max.toFixed(2) })),
   );
   const target = (/** @type {Row | undefined} */ row, /** @type {number} */ ms) =>
-    row && console.log(`${row.size}, ${row.reader} (${row.scope}): p99 ${row.p99.toFixed(2)} ms, target under ${ms} ms: ${row.p99 < ms ? 'met' : 'MISSED'}`);
-  target(rows.find(({ size, scope }) => size === '1 kB' && scope === 'process'), 2);
-  target(rows.find(({ size, reader: where }) => size === '1 MB' && where === 'another process'), 20);
+    row &&
+    console.log(
+      `${row.size}, ${row.reader} (${row.scope}): p99 ${row.p99.toFixed(2)} ms, target under ${ms} ms: ${row.p99 < ms ? 'met' : 'MISSED'}`,
+    );
+  target(
+    rows.find(({ size, scope }) => size === '1 kB' && scope === 'process'),
+    2,
+  );
+  target(
+    rows.find(({ size, reader: where }) => size === '1 MB' && where === 'another process'),
+    20,
+  );
 }

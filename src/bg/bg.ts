@@ -1,3 +1,4 @@
+import { systemClock, type Timer } from '../core/clock.js';
 import { toSeconds, type Duration } from '../core/duration.js';
 import { checkBoolean, checkOptions } from '../core/options.js';
 import { linkClient } from '../link/thread/link-client.js';
@@ -93,14 +94,14 @@ async function end(wait: boolean, timeout: number): Promise<void> {
 
 /** Waits for `work`, but not for ever. */
 async function within(work: Promise<unknown>, limit: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
+  let timer: Timer | undefined;
   await Promise.race([
     work,
     new Promise((resolve) => {
-      timer = setTimeout(resolve, limit);
+      timer = systemClock.setTimer(() => resolve(undefined), limit);
     }),
   ]);
-  clearTimeout(timer);
+  timer?.cancel();
 }
 
 /**

@@ -19,7 +19,7 @@ export function placeSettings(): { namespace: string; directory: string | undefi
  * serves it at once. It reads the file here and now; it is called when a mirror or writer is made, never by a read.
  */
 export function coldRing(key: string, maxBytes: number, onError: OnError | undefined): Ring {
-  const ring = createRing(maxBytes, undefined, 0, 'host');
+  const ring = createRing(maxBytes, { scope: 'host' });
   try {
     const { namespace, directory } = placeSettings();
     const place = hostPlace({ namespace, ...(directory === undefined ? {} : { directory }) });

@@ -1,3 +1,4 @@
+import { COARSE_SLACK, coarseNow, exactNow } from '../core/coarse-clock.js';
 import { systemClock } from '../core/clock.js';
 import { type Duration, toSeconds } from '../core/duration.js';
 import { MirrorClosedError, StaleError, TimeoutError } from '../core/errors.js';
@@ -99,12 +100,14 @@ export function createMirror<T>(source: Source<T>, options: MirrorOptions): Mirr
 
   const read = ttl === undefined || onStale === 'serve' ? source.read : bounded(ttl);
 
-  /** With a `ttl`, a read costs a look at the clock. */
+  /** With a `ttl`, a read costs a look at the clock: the coarse one, and near the deadline the exact one. */
   function bounded(limit: number): () => T | undefined {
     return function read() {
       const value = source.read();
       const meta = source.meta();
-      if (meta === undefined || systemClock.monotonic() - meta.createdAtMonotonic <= limit) return value;
+      if (meta === undefined) return value;
+      const deadline = (meta.createdAtMonotonic + limit) / 1000;
+      if ((coarseNow[0] as number) < deadline - COARSE_SLACK || exactNow() < deadline) return value;
       if (onStale === 'undefined') return undefined;
       throw new StaleError(`The value of '${key}' is older than its \`ttl\` of ${limit / 1000} s`);
     };
@@ -146,9 +149,10 @@ export function createMirror<T>(source: Source<T>, options: MirrorOptions): Mirr
     if (typeof listener !== 'function') refuse('listener', 'a function', listener);
     if (closed) throw new MirrorClosedError(`The mirror of '${key}' is closed`);
     if (listeners.size === 0) {
+      // Watched before it is read: a publish between the two would be told by nobody.
+      unwatch = source.watch(tell);
       source.read();
       told = source.version();
-      unwatch = source.watch(tell);
     }
     listeners.add(listener);
     return () => {

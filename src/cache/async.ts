@@ -108,7 +108,7 @@ export function asyncCall(setup: Setup): Call {
     if (!entry || worth === 'dead') return { value: await loadForCaller(self, args, key), isHit: false };
     if (worth === 'stale' && !refreshing.has(key) && !loads.joinable(key)) {
       refreshing.add(key);
-      setImmediate(() => refresh(self, args, key).finally(() => refreshing.delete(key)));
+      setImmediate(() => void refresh(self, args, key).finally(() => refreshing.delete(key)));
     }
     return { value: entry.value, isHit: true };
   };

@@ -1,14 +1,14 @@
 /**
  * `cache(ttl, options)(fn)`: what a call does, by what the store holds for its key.
  *
- * | case   | the store holds               | the caller gets                     | and                                          | counts as |
- * |--------|-------------------------------|-------------------------------------|----------------------------------------------|-----------|
- * | bypass | (`ttl` is 0: it isn't asked)  | `fn`'s result                       | nothing is stored                            | nothing   |
- * | hit    | a fresh value                 | it                                  |                                              | a hit     |
- * | stale  | a value in its stale window   | it, at once                         | one refresh runs later, in the background    | a hit     |
- * | dead   | a value past its stale window | `fn`'s result                       | it is stored                                 | a miss    |
- * | miss   | nothing, or the lookup failed | `fn`'s result                       | it is stored                                 | a miss    |
- * | joined | as dead or miss, and a load of the key is under way | that load's result |                                         | a miss    |
+ * | case   | the store holds               | the caller gets     | and                                       | counts as |
+ * |--------|-------------------------------|---------------------|-------------------------------------------|-----------|
+ * | bypass | (`ttl` is 0: it isn't asked)  | `fn`'s result       | nothing is stored                         | nothing   |
+ * | hit    | a fresh value                 | it                  |                                           | a hit     |
+ * | stale  | a value in its stale window   | it, at once         | one refresh runs later, in the background | a hit     |
+ * | dead   | a value past its stale window | `fn`'s result       | it is stored                              | a miss    |
+ * | miss   | nothing, or the lookup failed | `fn`'s result       | it is stored                              | a miss    |
+ * | joined | as dead or miss               | another's result    | `fn` isn't run again                      | a miss    |
  *
  * A load that fails stores nothing, and all who joined get its error. A load whose key was invalidated since it began stores
  * nothing and is joined no more. A store that fails is reported, counted, and otherwise as if it were empty.

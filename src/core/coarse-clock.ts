@@ -15,8 +15,8 @@
  * | asleep       | `exactNow()` was called often again             | awake                                          |
  * | any          | its thread ended                                | absent for good: the word becomes NaN          |
  */
-import { performance } from 'node:perf_hooks';
 import { Worker, getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
+import { monotonic } from './clock.js';
 
 /** Seconds by which the word may lag without any decision becoming wrong: four ticks. */
 export const COARSE_SLACK = 0.02;
@@ -44,11 +44,6 @@ const called = new Int32Array(shared, CALLED_AT, 1);
 export const coarseNow: Float64Array = new Float64Array(shared, 0, 1);
 if (!isInherited) coarseNow[0] = NaN;
 
-const readClock = performance.now.bind(performance);
-const [bootSeconds, bootNanoseconds] = process.hrtime();
-/** `performance.now()` counts from this thread's start; the difference to the host's clock is constant. */
-const offset = bootSeconds * 1000 + bootNanoseconds / 1e6 - readClock();
-
 let reads = 0;
 let windowEnds = 0;
 /** A thread that inherited the words never starts a pulse for them: they belong to an ancestor, which outlives it. */
@@ -56,7 +51,7 @@ let mayStart = !isInherited;
 
 /** The host's monotonic time in seconds, from the real clock. Called often, it wakes the pulse. */
 export function exactNow(): number {
-  const now = (readClock() + offset) / 1000;
+  const now = monotonic() / 1000;
   if (now > windowEnds) {
     windowEnds = now + HOT_WINDOW;
     reads = 0;

@@ -52,7 +52,7 @@ function rewrite(value: string, separators: readonly Separator[]): string {
 
 /** The first character that is fit to be escaped: punctuation before letters, and none that an escape is written with. */
 function markOf(separator: string): string | undefined {
-  const characters = [...separator].filter((character) => !/[\dA-F%]/.test(character));
+  const characters = Array.from(separator).filter((character) => !/[\dA-F%]/.test(character));
   return characters.find((character) => !/[\p{L}\p{N}]/u.test(character)) ?? characters[0];
 }
 

@@ -16,6 +16,9 @@ export function textOf(value: unknown, placeholder: string, template: string): s
       return String(value);
     case 'object':
       if (value !== null) return textOfObject(value, placeholder, template);
+      break;
+    default:
+      break;
   }
   throw new KeyTemplateError(
     `The key template '${template}' needs a string, number, bigint or boolean for ${placeholder}, got ${value === null ? 'null' : `a ${typeof value}`}`,
@@ -24,9 +27,10 @@ export function textOf(value: unknown, placeholder: string, template: string): s
 
 function textOfObject(value: object, placeholder: string, template: string): string {
   // `Date.prototype.toString` leaves the milliseconds out and writes in the time zone of the process.
-  if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString();
+  const isDate = value instanceof Date;
+  if (isDate && !Number.isNaN(value.getTime())) return value.toISOString();
   const { toString } = value as { toString?: unknown };
-  if (typeof toString === 'function' && toString !== Object.prototype.toString) {
+  if (!isDate && typeof toString === 'function' && toString !== Object.prototype.toString) {
     const text: unknown = toString.call(value);
     if (typeof text === 'string' && !text.includes('[object ')) return text;
   }

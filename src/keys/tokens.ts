@@ -10,7 +10,7 @@ export interface Token {
   readonly end: number;
 }
 
-const WORD = /[\p{ID_Continue}$\u200c\u200d\\#]+/uy;
+const WORD = /(?:[\p{ID_Continue}$\\#]|\u200c|\u200d)+/uy;
 /** After these words a slash begins a regular expression; after any other word it divides. */
 const BEFORE_EXPRESSION = new Set([
   'typeof',

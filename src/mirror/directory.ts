@@ -5,11 +5,16 @@
  * 3. a BroadcastChannel, for threads that already run: a new ring is announced, and a thread that misses one asks.
  *
  * Announcements may come late (the thread's loop is busy), answers several times, and what a thread inherited may be of a
- * writer that is gone: so of two rings of a key the younger counts, and a thread asks also when it has inherited one.
- * Nothing depends on any of it but promptness. The channel never keeps a thread alive.
+ * writer that is gone: so `outranks` says which of two rings of a key counts, and a thread asks also when it has inherited
+ * one. Nothing depends on any of it but promptness. The channel never keeps a thread alive.
+ *
+ * A thread that ends takes nothing with it: the thread that made it hears of its end, frees the rings that it wrote, and
+ * tells all others, who may know rings that the first doesn't.
  */
 import { BroadcastChannel, getEnvironmentData, setEnvironmentData, threadId } from 'node:worker_threads';
-import { openRing, type Ring } from './layout.js';
+import { systemClock } from '../core/clock.js';
+import { freeDead, holderOf, openRing, type Ring } from './layout.js';
+import { newestMeta } from './protocol.js';
 
 /** Bumped when messages or rings change in a way that an older copy of the package would misread. */
 const EDITION = 'advanced-caching/1';
@@ -18,7 +23,8 @@ const ASK_AGAIN_MS = [10, 30, 100, 300, 1000, 3000];
 type Message =
   | { readonly type: 'ring'; readonly key: string; readonly buffer: SharedArrayBuffer }
   | { readonly type: 'gone'; readonly key: string; readonly instance: string }
-  | { readonly type: 'ask'; readonly key: string; readonly have: string | undefined };
+  | { readonly type: 'ask'; readonly key: string; readonly have: string | undefined }
+  | { readonly type: 'exited'; readonly thread: number };
 
 interface Book {
   readonly rings: Map<string, Ring>;
@@ -29,6 +35,22 @@ interface Book {
 
 const book: Book = { rings: new Map(), seekers: new Map(), channel: undefined };
 
+// From the first import on: which thread will register a writer isn't known when it is made.
+process.on('worker', (worker) => {
+  const { threadId: thread } = worker;
+  worker.once('exit', () => {
+    freeRingsOf(thread);
+    const channel = book.channel ?? new BroadcastChannel(EDITION);
+    channel.postMessage({ type: 'exited', thread } satisfies Message);
+    if (channel !== book.channel) channel.close();
+  });
+});
+
+function freeRingsOf(thread: number): void {
+  const now = systemClock.monotonic();
+  for (const ring of book.rings.values()) freeDead(ring, thread, now);
+}
+
 /** The ring of a key, if this thread has heard of one. */
 export function findRing(key: string): Ring | undefined {
   const known = book.rings.get(key);
@@ -37,10 +59,18 @@ export function findRing(key: string): Ring | undefined {
   return inherited instanceof SharedArrayBuffer ? learn(key, inherited) : undefined;
 }
 
-/** Makes a ring known to every thread of the process. */
+/** Makes a ring known to every thread of the process, unless a better one is known here. */
 export function announceRing(key: string, ring: Ring): void {
+  const known = findRing(key);
+  if (known && known.instance !== ring.instance && !outranks(ring, known)) return;
   remember(key, ring);
   send({ type: 'ring', key, buffer: ring.buffer });
+  // A channel doesn't hear itself.
+  tellSeekers(key, ring);
+}
+
+function tellSeekers(key: string, ring: Ring): void {
+  for (const onRing of [...(book.seekers.get(key) ?? [])]) onRing(ring);
 }
 
 /** Forgets a ring everywhere; who holds it keeps it. */
@@ -93,6 +123,19 @@ export function knownRings(): ReadonlyMap<string, Ring> {
   return book.rings;
 }
 
+/**
+ * Whether readers go over from one ring of a key to another: announcements come in any order, and in another one in each
+ * thread. This process's own writer is nearer than one elsewhere, and a ring whose writer is gone gives way to a value of
+ * the host. Of two rings with a writer the older stays: its writer came first. Else the younger counts.
+ */
+function outranks(next: Ring, known: Ring): boolean {
+  const isHeld = holderOf(next) !== undefined;
+  const wasHeld = holderOf(known) !== undefined;
+  if (next.scope !== known.scope) return next.scope === 'process' || (!wasHeld && newestMeta(next) !== undefined);
+  if (isHeld !== wasHeld) return isHeld;
+  return isHeld ? next.born < known.born : next.born > known.born;
+}
+
 function environmentName(key: string): string {
   return `${EDITION}/ring/${key}`;
 }
@@ -121,7 +164,7 @@ function learn(key: string, buffer: unknown): Ring | undefined {
     return undefined;
   }
   const known = book.rings.get(key);
-  if (known !== undefined && (known.instance === ring.instance || known.born > ring.born)) return known;
+  if (known && (known.instance === ring.instance || !outranks(ring, known))) return known;
   remember(key, ring);
   return ring;
 }
@@ -153,7 +196,7 @@ function receive(message: Message): void {
     case 'ring': {
       const known = book.rings.get(message.key);
       const ring = learn(message.key, message.buffer);
-      if (ring && ring !== known) for (const onRing of [...(book.seekers.get(message.key) ?? [])]) onRing(ring);
+      if (ring && ring !== known) tellSeekers(message.key, ring);
       return;
     }
     case 'gone':
@@ -164,6 +207,9 @@ function receive(message: Message): void {
       if (ring && ring.instance !== message.have) send({ type: 'ring', key: message.key, buffer: ring.buffer });
       return;
     }
+    case 'exited':
+      freeRingsOf(message.thread);
+      return;
     default:
       // A word of a newer edition: not for us.
       return;

@@ -8,6 +8,8 @@
  * line 2  (128 B)  OWNER         thread id + 1 of the one that may publish, 0 for nobody     by compare-exchange
  *                  STATE         0 initializing, 1 live, 2 interrupted, 3 closed             owner
  *                  FAILS         failed refreshes in a row                                   owner
+ *                  HOLDER        thread id + 1 of the one that registered the writer, whose loader runs there or in its
+ *                                dedicated thread (the OWNER); 0 for nobody. Scope 'process'.  by compare-exchange
  *                  LAST_OK x2    monotonic ms of the writer's last success or sign of life, 0 for none   owner
  *                  SINCE x2      monotonic ms of the last change of STATE                    owner
  * slot k  (64 B)   SEQ           -1 while the slot is written, else the ring version it holds
@@ -44,6 +46,7 @@ const BORN = LINE_WORDS + 8;
 const OWNER = 2 * LINE_WORDS;
 const STATE = 2 * LINE_WORDS + 1;
 const FAILS = 2 * LINE_WORDS + 2;
+const HOLDER = 2 * LINE_WORDS + 3;
 const LAST_OK = 2 * LINE_WORDS + 4;
 const SINCE = 2 * LINE_WORDS + 6;
 
@@ -93,22 +96,26 @@ const CODECS = ['', 'json', 'v8', 'msgpack', 'protobuf'];
 /** Node 20 reserves no more for one buffer. */
 const MAX_RESERVED = 2 ** 32;
 
+export interface RingOptions {
+  /**
+   * A power of two. Two are enough: a reader then survives one publish during its copy, and reads again after two. More make
+   * the second reading rarer, and cost their size in memory. Default 4 for snapshots of up to 1 MiB, else 2.
+   */
+  readonly slots?: 2 | 4;
+  /** Whose numbers of epochs and versions its snapshots have; default `'process'`. */
+  readonly scope?: RingScope;
+  /** The ring version before the first; a test of the wrap starts close to it. Default 0. */
+  readonly startVersion?: number;
+}
+
 /**
  * A new ring. Its address space is reserved once and grows in place, so that its handle stays good for ever.
  *
  * @param maxBytes the largest snapshot it must hold: up to 1 GiB with two slots
- * @param slots a power of two. Two are enough: a reader then survives one publish during its copy, and reads again after
- * two. More slots only make the second reading rarer, and cost their size in memory.
- * @param startVersion the ring version before the first; a test of the wrap starts close to it
- * @param scope whose numbers of epochs and versions its snapshots have
  * @throws RangeError for a `maxBytes` that isn't a whole number of 1 or more, or too large for one buffer
  */
-export function createRing(
-  maxBytes: number,
-  slots: 2 | 4 = maxBytes <= 1024 * 1024 ? 4 : 2,
-  startVersion = 0,
-  scope: RingScope = 'process',
-): Ring {
+export function createRing(maxBytes: number, options: RingOptions = {}): Ring {
+  const { slots = maxBytes <= 1024 * 1024 ? 4 : 2, scope = 'process', startVersion = 0 } = options;
   checkCount('maxBytes', maxBytes);
   const headerBytes = (HEADER_WORDS + slots * SLOT_WORDS) * 4;
   const reserved = headerBytes + areas(slots) * roundUp8(maxBytes);
@@ -240,6 +247,38 @@ export function disown(ring: Ring, threadId: number): void {
 export function ownerOf(ring: Ring): number | undefined {
   const owner = Atomics.load(ring.words, OWNER);
   return owner === 0 ? undefined : owner - 1;
+}
+
+/** Takes the right to register the writer of a ring; answers whether it was free. */
+export function hold(ring: Ring, threadId: number): boolean {
+  return Atomics.compareExchange(ring.words, HOLDER, 0, threadId + 1) === 0;
+}
+
+/** Gives it back, after the right to publish. Nobody else's is touched. */
+export function letGo(ring: Ring, threadId: number): void {
+  Atomics.compareExchange(ring.words, HOLDER, threadId + 1, 0);
+}
+
+/** The thread that registered the writer. */
+export function holderOf(ring: Ring): number | undefined {
+  const holder = Atomics.load(ring.words, HOLDER);
+  return holder === 0 ? undefined : holder - 1;
+}
+
+/**
+ * Frees what a thread had that is provably dead (its `exit` event came, and with it ended the threads that it made). Every
+ * thread that hears of it may call this, at any time: OWNER is looked at first. If HOLDER is the dead one's after that,
+ * nobody has registered since, so the owner that was seen is the dead one or its dedicated thread; and if another one owns
+ * the ring by the time of the exchange, that fails.
+ */
+export function freeDead(ring: Ring, threadId: number, now: number): void {
+  const owner = Atomics.load(ring.words, OWNER);
+  const held = Atomics.load(ring.words, HOLDER) === threadId + 1;
+  if (!held && owner !== threadId + 1) return;
+  if (owner !== 0 && Atomics.compareExchange(ring.words, OWNER, owner, 0) === owner) {
+    writeHealth(ring, { state: readHealth(ring).state === 'initializing' ? 'initializing' : 'interrupted' }, now);
+  }
+  if (held) letGo(ring, threadId);
 }
 
 /** What the owner says of itself. */

@@ -141,7 +141,11 @@ export type NotTaken =
   | { readonly why: 'busy' }
   | { readonly why: 'corrupt' | 'too-large'; readonly ringVersion: number };
 
-/** Takes the newest snapshot. Never waits, never throws, copies at most four times. */
+/**
+ * Takes the newest snapshot. Never waits, copies at most four times.
+ *
+ * @throws RangeError when there is no memory for the copy, and nothing else
+ */
 export function take(ring: Ring, maxBytes: number, access: SharedAccess = direct): Taken | NotTaken {
   const { words, buffer } = ring;
   for (let attempt = 0; attempt < TRIES; attempt++) {

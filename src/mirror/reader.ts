@@ -82,7 +82,16 @@ export function createReader<T>(options: ReaderOptions): Reader<T> {
     counts.reads += TRUSTED_READS - trust + (trust > 0 ? 1 : 0);
     trust = TRUSTED_READS;
     if (ring === undefined || access.load(words, VERSION) === seen) return value;
-    const taken = take(ring, maxBytes, access);
+    let taken: ReturnType<typeof take>;
+    try {
+      taken = take(ring, maxBytes, access);
+    } catch (thrown) {
+      // No memory for the copy. A later read may find some; until then the same failure is told once.
+      counts.fallbacks++;
+      const error = toError(thrown);
+      if (problem?.error.message !== error.message) tell(error);
+      return value;
+    }
     if ('bytes' in taken) {
       adopt(taken);
     } else if (taken.why === 'busy') {
@@ -110,8 +119,9 @@ export function createReader<T>(options: ReaderOptions): Reader<T> {
     }
     let decoded: T;
     try {
+      const serializer = serializerFor(taken.meta.codec);
       counts.decodes++;
-      decoded = serializerFor(taken.meta.codec).loads(taken.bytes) as T;
+      decoded = serializer.loads(taken.bytes) as T;
       if (freeze) deepFreeze(decoded);
     } catch (error) {
       refuse(taken.ringVersion, toError(error));
@@ -128,6 +138,10 @@ export function createReader<T>(options: ReaderOptions): Reader<T> {
   function refuse(ringVersion: number, error: Error): void {
     seen = ringVersion;
     counts.refused++;
+    tell(error);
+  }
+
+  function tell(error: Error): void {
     problem = { error, at: clock.wall() };
     report(error, options.onError, `the mirror of '${key}'`);
   }

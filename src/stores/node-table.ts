@@ -184,7 +184,7 @@ export class NodeTable {
       const table = self.deref();
       if (table) table.#tick();
     };
-    this.#timer = this.clock.setTimer(tick, Math.ceil(delay * 1000));
+    this.#timer = this.clock.setTimer(tick, Math.max(Math.ceil(delay * 1000), 1));
     this.#timer.unref();
   }
 

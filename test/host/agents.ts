@@ -62,15 +62,16 @@ export class Agent {
 /** What starts agents that share a namespace of their own. */
 export interface Host {
   readonly directory: string;
-  start(env?: Record<string, string>): Promise<Agent>;
+  start(env?: Record<string, string>, execArgv?: readonly string[]): Promise<Agent>;
 }
 
 export function makeHost(t: ExecutionContext, directory: string = tempDir(t)): Host {
   return {
     directory,
-    start: async (env = {}) => {
+    start: async (env = {}, execArgv = []) => {
       const child = spawnNode(t, new URL('./fixtures/agent.js', import.meta.url), {
         env: { ADVANCED_CACHING_DIRECTORY: directory, ADVANCED_CACHING_NAMESPACE: t.title, ...env },
+        execArgv,
       });
       const agent = new Agent(child);
       await child.message<Answer>(({ id }) => id === 0);

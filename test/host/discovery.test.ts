@@ -67,7 +67,10 @@ test('cluster: every worker registers the writer, one of them runs it', async (t
       ({ followed }) => followed.get('k')?.seen.versions && followed.get('k')?.mirror.status().state === 'live',
     );
   const states = async () => Promise.all(workers.map((worker) => worker.run(({ writers }) => writers.get('k').status().state)));
-  t.deepEqual((await states()).sort(), ['live', 'standby', 'standby']);
+  t.deepEqual(
+    (await states()).sort((a, b) => a.localeCompare(b)),
+    ['live', 'standby', 'standby'],
+  );
   await startReader(primary);
   await primary.until('a record', ({ followed }) => followed.get('k')?.seen.versions);
 });

@@ -1,11 +1,23 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync, existsSync, readFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  realpathSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  existsSync,
+  readFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { StoreError } from '../../dist/core/errors.js';
 import { namespaceOf, scriptOf } from '../../dist/link/host/namespace.js';
 import { hostPlace } from '../../dist/link/host/place.js';
+import { socketName } from '../../dist/link/host/socket.js';
 import { scratch, scratchPlace } from './support.js';
 
 const posix = process.platform === 'win32' ? test.skip : test;
@@ -77,9 +89,25 @@ test('a token that is gone is put back; another one has won', (t) => {
 test('without a directory, memory is taken where there is some', (t) => {
   const namespace = `test-${process.pid}-${Math.random()}`;
   const place = hostPlace({ namespace });
-  t.teardown(() => rmSync(place.directory, { recursive: true, force: true }));
+  t.teardown(() => {
+    rmSync(place.directory, { recursive: true, force: true });
+    try {
+      rmdirSync(dirname(place.directory));
+    } catch {
+      // Other namespaces of this user are in it.
+    }
+  });
   if (process.platform === 'linux' && existsSync('/dev/shm')) t.true(place.directory.startsWith('/dev/shm/advanced-caching-'));
   t.true(existsSync(place.directory));
+});
+
+test('an abstract name has 108 bytes: Node 20 pads shorter ones with zeros, and Node 22 does not', (t) => {
+  const place = scratchPlace(t, 'abstract');
+  const name = socketName(place, place.token(), 'k');
+  t.is(Buffer.byteLength(name), 108);
+  t.true(name.startsWith(`\0advanced-caching/${place.id}/`));
+  t.false(name.includes(place.token()), 'names are public, the token is not');
+  t.not(socketName(place, place.token(), 'other'), name);
 });
 
 /** An application `app` with a nested package, as `releases/5`, linked as `current`. */
@@ -97,7 +125,8 @@ function application(t: Parameters<typeof scratch>[0]): string {
 test('the namespace is the real path of the application', (t) => {
   const root = application(t);
   const app = join(root, 'releases', '5');
-  const of = (main: string | undefined, env: Record<string, string> = {}, cwd = join(root, 'plain')): string => namespaceOf({ env, main, cwd });
+  const of = (main: string | undefined, env: Record<string, string> = {}, cwd = join(root, 'plain')): string =>
+    namespaceOf({ env, main, cwd });
   t.is(of(join(app, 'src/main.js')), app);
   t.is(of(join(app, 'src/main')), app, 'without its extension');
   t.is(of(app), app, '`node .`');
@@ -132,6 +161,12 @@ test('processes, worker threads, cluster workers and `node -e` agree on it', (t)
     t.is(stderr, '');
     return stdout.trim().split('\n').sort();
   };
-  t.deepEqual(run([join(root, 'current/src/main.js')], root), ['cluster', 'main', 'thread', 'thread before main'].map((who) => `${who} ${app}`));
-  t.deepEqual(run(['--input-type=module', '-e', `import { defaultNamespace } from '${module}'; console.log(defaultNamespace())`, 'src'], app), [app]);
+  t.deepEqual(
+    run([join(root, 'current/src/main.js')], root),
+    ['cluster', 'main', 'thread', 'thread before main'].map((who) => `${who} ${app}`),
+  );
+  t.deepEqual(
+    run(['--input-type=module', '-e', `import { defaultNamespace } from '${module}'; console.log(defaultNamespace())`, 'src'], app),
+    [app],
+  );
 });

@@ -64,7 +64,7 @@ export function snapshotOf(epoch: number, version: number, size: number, times =
 /** Runs the writer of a plan on a real ring and records it. */
 export function prepare(plan: Plan): World {
   const { slots, start, before, during, chunk = 3, times = false, maxBytes = 64, steps = publishSteps } = plan;
-  const ring = createRing(maxBytes, slots, start);
+  const ring = createRing(maxBytes, { slots, startVersion: start });
   const published = new Map<number, Snapshot>();
   let number = 0;
   let epoch = 1;

@@ -4,7 +4,16 @@ import { deepFreeze } from '../../dist/mirror/freeze.js';
 test('everything plain is frozen, at any depth', (t) => {
   const value = { a: [{ b: { c: [1, [2, {}]] } }], d: new Date(0), e: null, f: undefined, g: 'text' };
   t.is(deepFreeze(value), value);
-  for (const part of [value, value.a, value.a[0], value.a[0]?.b, value.a[0]?.b.c, value.a[0]?.b.c[1], (value.a[0]?.b.c[1] as unknown[])[1], value.d]) {
+  for (const part of [
+    value,
+    value.a,
+    value.a[0],
+    value.a[0]?.b,
+    value.a[0]?.b.c,
+    value.a[0]?.b.c[1],
+    (value.a[0]?.b.c[1] as unknown[] | undefined)?.[1],
+    value.d,
+  ]) {
     t.true(Object.isFrozen(part));
   }
   t.throws(() => value.a.push({ b: { c: [] } }), { instanceOf: TypeError });
@@ -43,13 +52,8 @@ test('cycles end, depth does not overflow the stack, and a shared part is walked
   deepFreeze(deep);
   t.true(Object.isFrozen(bottom));
 
-  let walks = 0;
-  const shared = new Proxy({ part: 1 }, { ownKeys: (target) => (walks++, Reflect.ownKeys(target)) });
-  const once = { first: [shared, shared], second: shared };
-  deepFreeze(once);
-  const most = walks;
-  walks = 0;
-  deepFreeze({ only: new Proxy({ part: 1 }, { ownKeys: (target) => (walks++, Reflect.ownKeys(target)) }) });
-  // isFrozen looks at the keys of what is frozen, too: but nothing is read or enqueued again.
-  t.true(most <= walks + 4);
+  let reads = 0;
+  const shared = new Proxy({ part: 1 }, { get: (target, name) => (reads++, Reflect.get(target, name) as unknown) });
+  deepFreeze([shared, shared]);
+  t.is(reads, 1);
 });

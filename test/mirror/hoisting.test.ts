@@ -6,7 +6,7 @@ import { runtime } from '../support/runtimes.js';
 
 const program = fileURLToPath(new URL('./threads/hoist.js', import.meta.url));
 
-for (const major of [20, 22, 24, 26]) {
+for (const major of [20, 22, 24, 26] as const) {
   test.serial(`a thread that only spins on read() sees each publish, on Node ${major}`, async (t) => {
     t.timeout(180_000);
     const node = await runtime(major);

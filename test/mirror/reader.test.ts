@@ -9,13 +9,29 @@ import { createReader, type Reader, type ReaderOptions } from '../../dist/mirror
 import { serializers } from '../../dist/serializers/resolve.js';
 
 function snapshot(version: number, value: unknown, more: Partial<Snapshot> = {}): Snapshot {
-  return { epoch: 1, version, createdAt: 0, createdAtMonotonic: 0, freshFor: Infinity, codec: 'json', bytes: serializers.json.dumps(value), ...more };
+  return {
+    epoch: 1,
+    version,
+    createdAt: 0,
+    createdAtMonotonic: 0,
+    freshFor: Infinity,
+    codec: 'json',
+    bytes: serializers.json.dumps(value),
+    ...more,
+  };
 }
 
 function setUp(options: Partial<ReaderOptions> = {}): { ring: Ring; reader: Reader<unknown>; errors: Error[] } {
-  const ring = createRing(1024, 2);
+  const ring = createRing(1024, { slots: 2 });
   const errors: Error[] = [];
-  const reader = createReader<unknown>({ key: 'k', maxBytes: 1024, freeze: true, clock: systemClock, onError: (error) => errors.push(error), ...options });
+  const reader = createReader<unknown>({
+    key: 'k',
+    maxBytes: 1024,
+    freeze: true,
+    clock: systemClock,
+    onError: (error) => errors.push(error),
+    ...options,
+  });
   reader.attach(ring);
   return { ring, reader, errors };
 }
@@ -52,10 +68,13 @@ test('every read is counted', (t) => {
   }
 });
 
-const bad: Record<string, { more: Partial<Snapshot>; error: typeof WireFormatError | typeof SerializationError; decodes: number; spoil?: boolean }> = {
+const bad: Record<
+  string,
+  { more: Partial<Snapshot>; error: typeof WireFormatError | typeof SerializationError; decodes: number; spoil?: boolean }
+> = {
   'a corrupt one': { more: {}, error: WireFormatError, decodes: 0, spoil: true },
   'one that is too large': { more: { bytes: new Uint8Array(101) }, error: SnapshotTooLargeError, decodes: 0 },
-  'one of an unknown format': { more: { codec: 'nobody-knows' }, error: WireFormatError, decodes: 1 },
+  'one of an unknown format': { more: { codec: 'nobody-knows' }, error: WireFormatError, decodes: 0 },
   'one that does not decode': { more: { bytes: Buffer.from('{"secret') }, error: SerializationError, decodes: 1 },
 };
 
@@ -97,7 +116,11 @@ test('a throwing onError, and one that reads again, hurt nobody', async (t) => {
 });
 
 test('a custom serializer: it decides, unless the snapshot names another', (t) => {
-  const upper = { name: 'upper', dumps: () => new Uint8Array(0), loads: (bytes: Uint8Array) => Buffer.from(bytes).toString().toUpperCase() };
+  const upper = {
+    name: 'upper',
+    dumps: () => new Uint8Array(0),
+    loads: (bytes: Uint8Array) => Buffer.from(bytes).toString().toUpperCase(),
+  };
   const { ring, reader, errors } = setUp({ serializer: upper });
   publish(ring, snapshot(1, 0, { codec: 'upper', bytes: Buffer.from('abc') }));
   t.is(reader.read(), 'ABC');
@@ -112,7 +135,7 @@ test('attach: the value never goes back, and none is decoded twice', (t) => {
   const { ring, reader } = setUp();
   publish(ring, snapshot(5, 'five'));
   t.is(reader.read(), 'five');
-  const older = createRing(1024, 2);
+  const older = createRing(1024, { slots: 2 });
   publish(older, snapshot(4, 'four'));
   reader.attach(older);
   t.is(reader.read(), 'five');
@@ -126,14 +149,14 @@ test('attach: the value never goes back, and none is decoded twice', (t) => {
   t.like(reader.counts(), { regressed: 2, decodes: 2 });
   reader.attach(undefined);
   t.is(reader.read(), 'next epoch');
-  reader.attach(createRing(1024, 2));
+  reader.attach(createRing(1024, { slots: 2 }));
   t.is(reader.read(), 'next epoch');
   reader.attach(older);
   t.is(reader.read(), 'next epoch');
 });
 
 test('a writer that always wins: four copies a read, and the last good value', (t) => {
-  const ring = createRing(1024, 2);
+  const ring = createRing(1024, { slots: 2 });
   let version = 0;
   let copies = 0;
   let racing = false;

@@ -25,7 +25,7 @@ function numbers(seed: number): () => number {
 
 test('a new ring is empty; the first snapshot may be empty too', (t) => {
   for (const slots of [2, 4] as const) {
-    const ring = createRing(64, slots);
+    const ring = createRing(64, { slots });
     t.deepEqual(take(ring, 64), { why: 'empty' });
     const snapshot = { ...snapshotOf(3, 9, 0), createdAt: 1.5, createdAtMonotonic: 2.25, freshFor: Infinity };
     t.is(publish(ring, snapshot), 1);
@@ -36,7 +36,7 @@ test('a new ring is empty; the first snapshot may be empty too', (t) => {
 });
 
 test('version 0 after the wrap is a version like others', (t) => {
-  const ring = createRing(64, 2, 0x7fffffff);
+  const ring = createRing(64, { slots: 2, startVersion: 0x7fffffff });
   t.is(publish(ring, snapshotOf(1, 1, 8)), 0);
   t.is(taken(ring).ringVersion, 0);
   // A reader that has loaded VERSION = 0 finds its slot reused: that isn't "nothing published yet".
@@ -59,7 +59,7 @@ test('version 0 after the wrap is a version like others', (t) => {
 test('sizes that grow little by little never fill the ring: every size up to maxBytes has room at any time', (t) => {
   for (const slots of [2, 4] as const) {
     const maxBytes = 1024;
-    const ring = createRing(maxBytes, slots);
+    const ring = createRing(maxBytes, { slots });
     const most = ring.buffer.maxByteLength;
     t.true(most <= ring.words.byteLength + 2 * slots * maxBytes);
     let version = 0;
@@ -77,7 +77,7 @@ test('areas never overlap and the buffer stays bounded: 1,000 random sizes, and 
   for (const slots of [2, 4] as const) {
     for (let turn = 0; turn < 30; turn++) {
       const maxBytes = 1 + Math.floor(random() * 5000);
-      const ring = createRing(maxBytes, slots);
+      const ring = createRing(maxBytes, { slots });
       let version = 0;
       for (let publication = 0; publication < 1000; publication++) {
         // Sizes rise slowly: the worst for areas that double.
@@ -101,7 +101,7 @@ test('areas never overlap and the buffer stays bounded: 1,000 random sizes, and 
 
 test('a writer that dies again and again at one point of its growth uses up nothing', (t) => {
   for (let steps = 1; steps < 12; steps++) {
-    const ring = createRing(1000, 2);
+    const ring = createRing(1000, { slots: 2 });
     publish(ring, snapshotOf(1, 1, 200));
     publish(ring, snapshotOf(1, 2, 200));
     for (let death = 0; death < 100; death++) {
@@ -114,7 +114,7 @@ test('a writer that dies again and again at one point of its growth uses up noth
 });
 
 test('a snapshot above maxBytes is refused before anything is touched', (t) => {
-  const ring = createRing(64, 2);
+  const ring = createRing(64, { slots: 2 });
   publish(ring, snapshotOf(1, 1, 64));
   publish(ring, snapshotOf(1, 2, 8));
   const before = new Uint8Array(ring.buffer).slice();
@@ -124,7 +124,7 @@ test('a snapshot above maxBytes is refused before anything is touched', (t) => {
 });
 
 test('a reader refuses what is above its own limit, and what fails its checksum', (t) => {
-  const ring = createRing(64, 2);
+  const ring = createRing(64, { slots: 2 });
   publish(ring, snapshotOf(1, 1, 33));
   t.deepEqual(take(ring, 32), { why: 'too-large', ringVersion: 1 });
   const bytes = new Uint8Array(ring.buffer);
@@ -134,7 +134,7 @@ test('a reader refuses what is above its own limit, and what fails its checksum'
 });
 
 test('two writers at once: one of them is told, and stops', (t) => {
-  const ring = createRing(64, 2);
+  const ring = createRing(64, { slots: 2 });
   const slow = publishSteps(ring, snapshotOf(1, 1, 8), direct);
   slow.next();
   publish(ring, snapshotOf(1, 1, 8));
@@ -177,8 +177,8 @@ test('limits: 1 GiB is fine, more than one buffer holds is a RangeError that say
     instanceOf: RangeError,
     message: /Expected `maxBytes` to be at most 1431655592, got 2147483648/,
   });
-  t.throws(() => createRing(1024 * MIB, 4), { instanceOf: RangeError, message: /at most \d+, got/ });
-  t.notThrows(() => createRing(1431655592, 2));
+  t.throws(() => createRing(1024 * MIB, { slots: 4 }), { instanceOf: RangeError, message: /at most \d+, got/ });
+  t.notThrows(() => createRing(1431655592, { slots: 2 }));
 });
 
 test('memory that is no ring of ours is refused', (t) => {
@@ -225,7 +225,7 @@ test('memory that is no ring of ours is refused', (t) => {
 });
 
 test('from 10 bytes to 20 MB in the middle of reads by other threads', async (t) => {
-  const ring = createRing(20_000_000, 2);
+  const ring = createRing(20_000_000, { slots: 2 });
   const readers = [0, 1].map(() => new Worker(new URL('./threads/taker.js', import.meta.url), { workerData: { buffer: ring.buffer } }));
   try {
     const done = readers.map(

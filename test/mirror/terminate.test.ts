@@ -8,7 +8,7 @@ const KILLS = Number(process.env['STRESS_KILLS'] ?? 60);
 
 test('writers terminated anywhere, one after the other, harm no reader and no successor', async (t) => {
   t.timeout(120_000 + KILLS * 200);
-  const ring = createRing(20_000, 2);
+  const ring = createRing(20_000, { slots: 2 });
   publish(ring, snapshotOf(1, 1, 8));
   const readers = [0, 1].map(() => new Worker(new URL('./threads/taker.js', import.meta.url), { workerData: { buffer: ring.buffer } }));
   let writer: Worker | undefined;

@@ -3,10 +3,17 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { codeOf } from './files.js';
 import { socketTag, type HostPlace } from './place.js';
 
+/**
+ * `sun_path` has 108 bytes, the leading NUL among them. Node 20 binds all of them whatever the name's length (zeros at its end
+ * are part of an abstract name), Node 22 and later only those of the name: so two processes of different versions would
+ * elect a writer each. A name that fills it is the same for both.
+ */
+const ABSTRACT_NAME_BYTES = 108;
+
 /** The name of a socket that is no file, and that goes with its process. */
 export function socketName(place: HostPlace, token: string, key: string): string {
   const name = `advanced-caching/${place.id}/${socketTag(token, key)}`;
-  return place.sockets === 'pipe' ? `\\\\.\\pipe\\${name.replaceAll('/', '-')}` : `\0${name}`;
+  return place.sockets === 'pipe' ? `\\\\.\\pipe\\${name.replaceAll('/', '-')}` : `\0${name}`.padEnd(ABSTRACT_NAME_BYTES, '.');
 }
 
 /** What a server does with a connection, from its first moment on: one that nobody took would wait for its greeting for ever. */

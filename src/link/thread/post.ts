@@ -161,7 +161,7 @@ export class Post {
   #own(maxBytes: number): void {
     if (!claim(this.#ring, threadId) || largestSnapshot(this.#ring) < maxBytes) {
       disown(this.#ring, threadId);
-      this.#ring = createRing(maxBytes, undefined, 0, 'host');
+      this.#ring = createRing(maxBytes, { scope: 'host' });
       claim(this.#ring, threadId);
     }
     announceRing(this.key, this.#ring);

@@ -136,7 +136,7 @@ function read() {
       if (pauses && i % 50 === 0 && Atomics.load(control, 0) !== 0) break;
     }
     takes += good;
-    for (let i = 0; i < 20_000; i++) {
+    for (let i = 0; i < 10_000; i++) {
       const value = reader.read();
       reads++;
       if (pauses && i > 10) break;
@@ -148,7 +148,7 @@ function read() {
       lastRead = meta.version;
     }
     Atomics.add(control, 1, good);
-    Atomics.add(control, 2, pauses ? 0 : 20_000);
+    Atomics.add(control, 2, pauses ? 0 : 10_000);
     Atomics.store(control, 3, Math.max(wrong, Atomics.load(control, 3)));
   }
   return { takes, reads, busy, wrong, decodes: reader.counts().decodes };

@@ -1,0 +1,103 @@
+import { Worker } from 'node:worker_threads';
+import test from 'ava';
+import { COARSE_SLACK, coarseNow, exactNow } from '../../dist/core/coarse-clock.js';
+import { systemClock } from '../../dist/core/clock.js';
+import { InMemCache, cache } from '../../dist/index.js';
+import { until } from '../helpers/wait.js';
+
+const word = (): number => coarseNow[0] as number;
+
+/** Reads the exact clock often enough to wake the pulse, until it is awake. */
+async function wakeUp(): Promise<void> {
+  await until(() => {
+    for (let i = 0; i < 2000; i++) exactNow();
+    return !Number.isNaN(word());
+  });
+}
+
+test.serial("it is the host's monotonic clock, and the word is NaN until it is wanted", (t) => {
+  t.true(Number.isNaN(word()));
+  t.true(Math.abs(exactNow() - systemClock.monotonic() / 1000) < 0.05);
+  t.true(Number.isNaN(word()), 'a few reads start no thread');
+});
+
+test.serial('awake, the word follows the clock and is never ahead of it', async (t) => {
+  await wakeUp();
+  for (let i = 0; i < 1000; i++) {
+    const read = word();
+    if (!Number.isNaN(read)) t.true(read <= exactNow() + 0.001);
+  }
+});
+
+test.serial('it goes on while this event loop is blocked, and a loop that only reads it sees it move', async (t) => {
+  await wakeUp();
+  const first = word();
+  const deadline = exactNow() + 10;
+  let steps = 0;
+  // No call in the loop but every 2^20 rounds: a compiler that keeps the word in a register would never end it.
+  while (word() === first && (++steps & 0xfffff || exactNow() < deadline));
+  t.not(word(), first);
+});
+
+test.serial('unused it falls asleep, and wakes again', async (t) => {
+  await wakeUp();
+  await until(() => Number.isNaN(word()));
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  t.true(Number.isNaN(word()));
+  await wakeUp();
+  t.pass();
+});
+
+test.serial('threads that start later share the word', async (t) => {
+  await wakeUp();
+  const url = new URL('../../dist/core/coarse-clock.js', import.meta.url).href;
+  const source = `import('${url}').then(async ({ coarseNow, exactNow }) => {
+    const { parentPort } = await import('node:worker_threads');
+    const deadline = exactNow() + 10;
+    let seen = NaN;
+    while (Number.isNaN(seen) && exactNow() < deadline) seen = coarseNow[0];
+    parentPort.postMessage({ seen, exact: exactNow() });
+  })`;
+  const worker = new Worker(source, { eval: true, execArgv: [] });
+  const { seen, exact } = await new Promise<{ seen: number; exact: number }>((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+  await worker.terminate();
+  t.true(seen <= exact + 0.001 && seen > exact - 10);
+});
+
+test.serial('an entry is never answered past its time, hot or not', async (t) => {
+  await wakeUp();
+  const store = new InMemCache();
+  const ttl = 0.05;
+  let runs = 0;
+  const load = cache(ttl, { key: 'a', store })(() => ++runs);
+  const deadline = exactNow() + 1;
+  /** When each value was surely stored. */
+  const stored: number[] = [];
+  const late: number[] = [];
+  while (exactNow() < deadline) {
+    const told = word();
+    const before = exactNow();
+    const value = load();
+    stored[value] ??= exactNow();
+    // Only a word that lags by more than the slack (the machine did not let the pulse run) may let an answer be late.
+    if (before >= (stored[value] as number) + ttl) late.push(before - told);
+  }
+  t.true(runs > 5);
+  t.true(late.every((lag) => lag > COARSE_SLACK - 0.001));
+});
+
+test.serial('a fake clock is not disturbed by a pulse that is awake', async (t) => {
+  const { fakeClock } = await import('../../dist/testing/index.js');
+  await wakeUp();
+  const clock = fakeClock();
+  let runs = 0;
+  const load = cache(60, { key: 'user:{}', store: new InMemCache({ clock }) })((_id: number) => ++runs);
+  for (let i = 0; i < 10_000; i++) load(1);
+  clock.advance(59_999);
+  t.is(load(1), 1);
+  clock.advance(1);
+  t.is(load(1), 2);
+});

@@ -1,0 +1,190 @@
+import test from 'ava';
+import {
+  InMemCache,
+  InMemoryMetrics,
+  InstrumentedStorage,
+  type MetricsCollector,
+  NULL_METRICS,
+  cache,
+  guardMetrics,
+  isSyncCacheStorage,
+} from '../../dist/index.js';
+import { cacheOn } from '../../dist/cache/cache.js';
+import { fakeClock } from '../../dist/testing/index.js';
+import { AsyncStore } from '../helpers/async-store.js';
+import { until } from '../helpers/wait.js';
+
+test('getStats has the structure of the guide', (t) => {
+  const metrics = new InMemoryMetrics();
+  const before = metrics.getStats();
+  t.true(before.uptimeSeconds >= 0);
+  t.deepEqual(
+    { ...before, uptimeSeconds: 0 },
+    { uptimeSeconds: 0, caches: {}, latency: {}, errors: {}, memory: {}, backgroundRefresh: {} },
+  );
+  for (let i = 0; i < 120; i++) metrics.recordHit('getUser');
+  for (let i = 0; i < 5; i++) {
+    metrics.recordMiss('getUser');
+    metrics.recordSet('getUser');
+  }
+  metrics.recordDelete('getUser');
+  metrics.recordLatency('getUser', { operation: 'get', durationSeconds: 0.001 });
+  metrics.recordLatency('getUser', { operation: 'get', durationSeconds: 0.003 });
+  metrics.recordLatency('getUser', { operation: 'get' });
+  metrics.recordError('getUser', { operation: 'get', errorType: 'WireFormatError' });
+  metrics.recordError('getUser', { operation: 'get', errorType: 'WireFormatError' });
+  metrics.recordMemoryUsage('getUser', { bytesUsed: 2 ** 20, entryCount: 5 });
+  metrics.recordBackgroundRefresh('flags', { success: true });
+  metrics.recordBackgroundRefresh('flags', { success: false });
+  const { caches, latency, errors, memory, backgroundRefresh } = metrics.getStats();
+  t.deepEqual(caches, { getUser: { hits: 120, misses: 5, sets: 5, deletes: 1, hitRatePercent: 96 } });
+  t.deepEqual(errors, { 'getUser.get': { WireFormatError: 2 } });
+  t.deepEqual(memory, { getUser: { bytes: 2 ** 20, entries: 5, mb: 1 } });
+  t.deepEqual(backgroundRefresh, { flags: { success: 1, failure: 1 } });
+  const get = latency['getUser.get'];
+  t.deepEqual(Object.keys(get ?? {}), ['count', 'p50Ms', 'p95Ms', 'p99Ms', 'avgMs']);
+  t.is(get?.count, 2);
+  t.true(Math.abs((get?.p50Ms ?? 0) - 1) < 0.02 && Math.abs((get?.p99Ms ?? 0) - 3) < 0.05 && Math.abs((get?.avgMs ?? 0) - 2) < 0.05);
+});
+
+test('names made from keys do not fill the memory', (t) => {
+  const metrics = new InMemoryMetrics();
+  for (let i = 0; i < 5000; i++) metrics.recordHit(`name ${i}`);
+  const { caches } = metrics.getStats();
+  t.is(Object.keys(caches).length, 1001);
+  t.is(caches['other']?.hits, 4000);
+});
+
+test('cache records one hit or miss a call, and what it does', (t) => {
+  const metrics = new InMemoryMetrics();
+  let fails = false;
+  const load = cache(60, { key: 'user:{id}', metrics })(function getUser(id: number) {
+    if (fails) throw new RangeError('no');
+    return id;
+  });
+  for (let i = 0; i < 5; i++) load(1);
+  load(2);
+  load.invalidate(2);
+  fails = true;
+  t.throws(() => load(3));
+  const { caches, errors, latency } = metrics.getStats();
+  t.deepEqual(caches, { getUser: { hits: 4, misses: 3, sets: 2, deletes: 1, hitRatePercent: 400 / 7 } });
+  t.deepEqual(errors, { 'getUser.load': { RangeError: 1 } });
+  t.is(latency['getUser.get']?.count, 7);
+  t.is(latency['getUser.set']?.count, 2);
+  const named = cache(60, { key: 'a', metrics, name: 'mine' })(() => 1);
+  named();
+  t.is(metrics.getStats().caches['mine']?.misses, 1);
+});
+
+test('with an asynchronous store: joined calls are misses, a stale one is a hit, refreshes and store errors are counted', async (t) => {
+  const metrics = new InMemoryMetrics();
+  const clock = fakeClock();
+  const store = new AsyncStore(new InMemCache({ clock }));
+  let runs = 0;
+  const fn = async (): Promise<number> => {
+    if (++runs === 3) throw new TypeError('no');
+    return runs;
+  };
+  const load = cacheOn(clock, 60, { key: 'a', stale: 60, store, metrics, name: 'f', onError() {} }, fn) as () => Promise<number>;
+  await Promise.all([load(), load(), load()]);
+  t.deepEqual(metrics.getStats().caches['f'], { hits: 0, misses: 3, sets: 1, deletes: 0, hitRatePercent: 0 });
+  for (const count of [1, 2]) {
+    clock.advance(70_000);
+    await load();
+    await until(() => Object.values(metrics.getStats().backgroundRefresh['f'] ?? {}).reduce((a, b) => a + b, 0) === count);
+  }
+  t.deepEqual(metrics.getStats().backgroundRefresh, { f: { success: 1, failure: 1 } });
+  t.is(metrics.getStats().caches['f']?.hits, 2);
+  t.deepEqual(metrics.getStats().errors, { 'f.refresh': { TypeError: 1 } });
+  store.failing.add('getEntry');
+  await load();
+  t.deepEqual(metrics.getStats().errors['f.get'], { Error: 1 });
+});
+
+function throwing(): MetricsCollector & { calls: number } {
+  const collector = { calls: 0 } as Record<string, unknown> & { calls: number };
+  for (const name of Object.keys(NULL_METRICS)) {
+    collector[name] = () => {
+      collector.calls++;
+      throw new Error('in the collector');
+    };
+  }
+  return collector as unknown as MetricsCollector & { calls: number };
+}
+
+test('a throwing collector never reaches a caller, and is reported once', async (t) => {
+  const errors: Error[] = [];
+  const metrics = throwing();
+  const load = cache(60, { key: 'a', metrics, onError: (error) => errors.push(error) })(() => 1);
+  const async_ = cache(60, { key: 'a', metrics, store: new AsyncStore(), onError: (error) => errors.push(error) })(async () => 1);
+  for (let i = 0; i < 3; i++) {
+    t.is(load(), 1);
+    t.is(await async_(), 1);
+  }
+  load.invalidate();
+  t.true(metrics.calls > 6);
+  t.is(errors.length, 2, 'once for each of the two functions');
+});
+
+test('a collector that answers rejected Promises is contained too', async (t) => {
+  const errors: Error[] = [];
+  const guarded = guardMetrics({ ...NULL_METRICS, recordHit: (() => Promise.reject(new Error('later'))) as () => void }, (error) =>
+    errors.push(error),
+  );
+  guarded.recordHit('a');
+  guarded.recordHit('a');
+  await until(() => errors.length === 1);
+  t.is(guardMetrics(guarded), guarded);
+});
+
+test('NULL_METRICS is no collector at all', (t) => {
+  const load = cache(60, { key: 'a', metrics: NULL_METRICS })(() => 1);
+  t.is(load(), load());
+  t.notThrows(() => NULL_METRICS.recordHit('a', { key: 'b' }));
+});
+
+test('InstrumentedStorage counts what passes through it, and is synchronous when its store is', async (t) => {
+  const metrics = new InMemoryMetrics();
+  const sync = new InstrumentedStorage(new InMemCache(), metrics, 'L1');
+  t.true(isSyncCacheStorage(sync));
+  t.false(isSyncCacheStorage(new InstrumentedStorage(new AsyncStore(), metrics, 'L2')));
+  sync.set('a', 1, 60);
+  t.is(sync.get('a'), 1);
+  sync.get('b');
+  sync.getEntry('a');
+  sync.setIfNotExists('a', 2, 60);
+  sync.setIfNotExists('c', 2, 60);
+  sync.setMany(
+    new Map([
+      ['d', 1],
+      ['e', 2],
+    ]),
+    60,
+  );
+  sync.getMany(['a', 'd', 'nope']);
+  sync.delete('a');
+  sync.exists('a');
+  sync.clear();
+  const { caches, latency } = metrics.getStats();
+  t.deepEqual(caches, { L1: { hits: 4, misses: 2, sets: 4, deletes: 1, hitRatePercent: 400 / 6 } });
+  t.deepEqual(Object.fromEntries(Object.entries(latency).map(([name, { count }]) => [name, count])), {
+    'L1.set': 4,
+    'L1.get': 4,
+    'L1.delete': 1,
+    'L1.exists': 1,
+    'L1.clear': 1,
+  });
+  const broken = new AsyncStore();
+  broken.failing.add('get');
+  await t.throwsAsync(async () => new InstrumentedStorage(broken, metrics, 'L2').get('a'), { message: 'get is down' });
+  t.deepEqual(metrics.getStats().errors, { 'L2.get': { Error: 1 } });
+});
+
+test('cache on an InstrumentedStorage stays synchronous', (t) => {
+  const metrics = new InMemoryMetrics();
+  const load = cache(60, { key: 'a', store: new InstrumentedStorage(new InMemCache(), metrics, 'L1') })(() => 1);
+  t.is(load(), 1);
+  t.is(load(), 1);
+  t.is(metrics.getStats().caches['L1']?.hits, 1);
+});
