@@ -124,7 +124,7 @@ test.serial('a process whose mirrors are closed lets go of what they had', async
     }
   };
   // A heap takes a while to find its size.
-  await rounds(300);
+  await rounds(600);
   const before = await holdings(reader);
   await rounds(300);
   await until(async () => (await holdings(reader)).fds <= before.fds + 1, { what: 'that the connections are closed' });
