@@ -64,7 +64,7 @@ test.serial(`${KEYS} keys in three processes`, async (t) => {
 test.serial('1,000 publishes and 50 takeovers leave nothing behind in a follower', async (t) => {
   t.timeout(240_000);
   const host = makeHost(t);
-  const reader = await host.start({}, ['--expose-gc']);
+  const reader = await host.start({ execArgv: ['--expose-gc'] });
   const thread = await reader.start('thread', 'a');
   const writers = [await host.start(), await host.start()] as const;
   for (const agent of [reader, thread]) await agent.run(({ follow }) => void follow('k'));
@@ -111,7 +111,7 @@ test.serial('a process whose mirrors are closed lets go of what they had', async
   const host = makeHost(t);
   const writer = await host.start();
   await writer.run(({ write }) => void write('k', { size: 20_000 }));
-  const reader = await host.start({}, ['--expose-gc']);
+  const reader = await host.start({ execArgv: ['--expose-gc'] });
   await reader.run(({ follow }) => void follow('stays'));
   const rounds = async (times: number): Promise<void> => {
     for (let round = 0; round < times; round++) {
