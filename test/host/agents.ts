@@ -1,5 +1,5 @@
 import type { ExecutionContext } from 'ava';
-import { type Child, type Exit, spawnNode, tempDir, until } from '../support/process.js';
+import { type Child, type Exit, type SpawnOptions, spawnNode, tempDir, until } from '../support/process.js';
 import type { scope } from './fixtures/agent.js';
 
 export type Scope = typeof scope;
@@ -62,15 +62,16 @@ export class Agent {
 /** What starts agents that share a namespace of their own. */
 export interface Host {
   readonly directory: string;
-  start(env?: Record<string, string>): Promise<Agent>;
+  start(options?: Pick<SpawnOptions, 'env' | 'execArgv' | 'node'>): Promise<Agent>;
 }
 
 export function makeHost(t: ExecutionContext, directory: string = tempDir(t)): Host {
   return {
     directory,
-    start: async (env = {}) => {
+    start: async (options = {}) => {
       const child = spawnNode(t, new URL('./fixtures/agent.js', import.meta.url), {
-        env: { ADVANCED_CACHING_DIRECTORY: directory, ADVANCED_CACHING_NAMESPACE: t.title, ...env },
+        ...options,
+        env: { ADVANCED_CACHING_DIRECTORY: directory, ADVANCED_CACHING_NAMESPACE: t.title, ...options.env },
       });
       const agent = new Agent(child);
       await child.message<Answer>(({ id }) => id === 0);

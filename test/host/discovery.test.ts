@@ -28,12 +28,12 @@ test('other namespaces never meet', async (t) => {
   const host = makeHost(t);
   const writer = await host.start();
   await startWriter(writer);
-  const reader = await host.start({ ADVANCED_CACHING_NAMESPACE: 'another' });
+  const reader = await host.start({ env: { ADVANCED_CACHING_NAMESPACE: 'another' } });
   await startReader(reader);
   const third = await host.start();
   await startReader(third);
   await sees(third, 'k', writer.pid);
-  const other = await host.start({ ADVANCED_CACHING_NAMESPACE: 'another' });
+  const other = await host.start({ env: { ADVANCED_CACHING_NAMESPACE: 'another' } });
   await other.run(({ write }) => void write('k'));
   await sees(reader, 'k', other.pid);
   const pids = (agent: Agent): Promise<unknown> => agent.run(({ followed }) => followed.get('k')?.pids);
@@ -67,7 +67,10 @@ test('cluster: every worker registers the writer, one of them runs it', async (t
       ({ followed }) => followed.get('k')?.seen.versions && followed.get('k')?.mirror.status().state === 'live',
     );
   const states = async () => Promise.all(workers.map((worker) => worker.run(({ writers }) => writers.get('k').status().state)));
-  t.deepEqual((await states()).sort(), ['live', 'standby', 'standby']);
+  t.deepEqual(
+    (await states()).sort((a, b) => a.localeCompare(b)),
+    ['live', 'standby', 'standby'],
+  );
   await startReader(primary);
   await primary.until('a record', ({ followed }) => followed.get('k')?.seen.versions);
 });

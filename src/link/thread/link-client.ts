@@ -15,6 +15,8 @@ const PATIENCE = isMainThread ? 10 : 100;
 /** The same while another thread is about to start it anew. */
 const PATIENCE_WITH_MAKER = 1500;
 const SPEAK_EVERY = 2000;
+/** One that leaves so many hellos unanswered is gone. Time alone wouldn't tell: this thread may have been blocked. */
+const UNANSWERED = 3;
 /** A link thread that is asked because a younger one has appeared, and doesn't answer for so long, is gone. */
 const PROBE_FOR = 1000;
 
@@ -59,6 +61,7 @@ class LinkClient {
   /** The link thread that is spoken to, and when it last answered. */
   #link: Here | undefined;
   #answered = 0;
+  #unanswered = 0;
   #speaking: NodeJS.Timeout | undefined;
   #patience: NodeJS.Timeout | undefined;
   #probe: NodeJS.Timeout | undefined;
@@ -123,9 +126,10 @@ class LinkClient {
   /** Tells the link thread that this thread and its wants live, and notices one that is gone. */
   #speak(): void {
     if (this.#entries.size === 0) return;
-    if (this.#link && performance.now() - this.#answered > 3 * SPEAK_EVERY) this.#link = undefined;
-    if (this.#link === undefined) this.#seek(PATIENCE);
-    else this.#hello();
+    if (this.#unanswered >= UNANSWERED) this.#link = undefined;
+    this.#unanswered = this.#link ? this.#unanswered + 1 : 0;
+    if (this.#link) this.#hello();
+    else this.#seek(PATIENCE);
   }
 
   #hello(): void {
@@ -154,6 +158,10 @@ class LinkClient {
       this.#mourn(message.thread);
       return;
     }
+    if (message.type === 'statuses') {
+      for (const [id, entry] of this.#entries) entry.status = message.statuses.get(id) ?? entry.status;
+      return;
+    }
     const entry = this.#entries.get(message.id);
     if (!entry) return;
     switch (message.type) {
@@ -173,9 +181,6 @@ class LinkClient {
         entry.told = message.error.message;
         entry.events.onProblem(unpackError(message.error));
         return;
-      case 'status':
-        entry.status = message.status;
-        return;
       default:
         // What another thread says to the link thread.
         return;
@@ -186,13 +191,13 @@ class LinkClient {
   #hear(here: Here): void {
     const before = this.#link;
     if (before?.link === here.link) {
-      if (here.from === threadId) this.#answered = performance.now();
+      if (here.from === threadId) this.#answer();
     } else if (before && isOlder(before, here)) {
       this.#doubt();
       return;
     } else {
       this.#link = here;
-      this.#answered = performance.now();
+      this.#answer();
       if (this.#thread && this.#thread.status().threadId !== here.link) {
         void this.#thread.stop(1000);
         this.#thread = undefined;
@@ -205,6 +210,11 @@ class LinkClient {
       if (!has.has(id)) this.#say(id, entry);
       if (before && before.link !== here.link) this.#send({ type: 'drop', to: before.link, id });
     }
+  }
+
+  #answer(): void {
+    this.#answered = performance.now();
+    this.#unanswered = 0;
   }
 
   /** Somebody made another link thread: the one that this thread knows may be gone, unseen by whoever could prove it. */

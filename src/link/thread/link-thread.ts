@@ -9,7 +9,7 @@ import { toError } from '../../core/report.js';
 import { closeDirectory } from '../../mirror/directory.js';
 import { serveThread } from '../../scheduler/thread-side.js';
 import { type HostPlace, hostPlace } from '../host/place.js';
-import { type FromLink, type Here, LINK_CHANNEL, type ToLink, type Want } from './messages.js';
+import { type FromLink, type Here, LINK_CHANNEL, type PlainLinkStatus, type ToLink, type Want } from './messages.js';
 import { Post, type PostEvents } from './post.js';
 
 /** A want that its thread hasn't spoken of for so long is that of a thread that is gone (milliseconds). */
@@ -117,12 +117,14 @@ function leave(name: string): void {
 function keepHouse(): void {
   const now = performance.now();
   for (const [id, said] of lastSaid) if (now - said > FORGOTTEN_AFTER) drop(id);
+  const statuses = new Map<string, PlainLinkStatus>();
   for (const post of posts.values()) {
     const status = post.status();
     if (!status) continue;
     const plain = { ...status, lastError: status.lastError && packError(status.lastError) };
-    for (const id of lastSaid.keys()) if (post.has(id)) tell({ type: 'status', id, status: plain });
+    for (const id of post.ids()) statuses.set(id, plain);
   }
+  if (statuses.size > 0) tell({ type: 'statuses', statuses });
 }
 
 function placeOf({ namespace, directory }: Want): HostPlace {

@@ -55,6 +55,7 @@ export type FromLink =
   /** Another thread of this process stands for the key already. */
   | { readonly type: 'duplicate'; readonly id: string }
   | { readonly type: 'problem'; readonly id: string; readonly error: PackedError }
-  | { readonly type: 'status'; readonly id: string; readonly status: PlainLinkStatus };
+  /** Of all wants that it has, each second. */
+  | { readonly type: 'statuses'; readonly statuses: ReadonlyMap<string, PlainLinkStatus> };
 
 export type PlainLinkStatus = Omit<LinkStatus, 'lastError'> & { readonly lastError: PackedError | undefined };

@@ -96,6 +96,11 @@ export class Post {
     return this.#wants.has(id);
   }
 
+  /** Of the wants that it serves. */
+  ids(): Iterable<string> {
+    return this.#wants.keys();
+  }
+
   status(): LinkStatus | undefined {
     return this.#link?.status();
   }
