@@ -1,4 +1,3 @@
-import { threadId } from 'node:worker_threads';
 import { systemClock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
 import { DuplicateWriterError } from '../core/errors.js';
@@ -9,14 +8,14 @@ import type { Serializer } from '../core/serializer.js';
 import type { SnapshotMeta } from '../core/snapshot.js';
 import type { CacheStorage } from '../core/store.js';
 import { linkClient, type LinkHandle } from '../link/thread/link-client.js';
-import { announceRing, findRing, seekRing, withdrawRing } from '../mirror/directory.js';
-import { createRing, largestSnapshot, ownerOf, type Ring } from '../mirror/layout.js';
-import { newestMeta } from '../mirror/protocol.js';
-import { coldRing, placeSettings } from './host-ring.js';
+import { announceRing, seekRing, withdrawRing } from '../mirror/directory.js';
+import { holderOf, type Ring } from '../mirror/layout.js';
+import { placeSettings } from './host-ring.js';
 import { createMirror, type Mirror } from './mirror.js';
 import { holdProcess, writers } from './registry.js';
 import type { Engine, WriterEvents, WriterPlan } from './ring-writer.js';
 import { RingSource } from './ring-source.js';
+import { takeRing } from './writer-ring.js';
 
 /** How far a writer reaches, and how many of it there are. */
 export type Scope = 'process' | 'host';
@@ -86,7 +85,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
   const { plan, name, scope, store, metrics, onError } = options;
   const { key } = plan;
   if (writers.has(key)) throw new DuplicateWriterError(`'${key}' has a writer in this thread already`);
-  const { ring, foreign } = ringFor(plan, scope, onError);
+  const { ring, foreign, numbers, giveBack } = takeRing(plan, scope, onError);
   const startedAt = systemClock.wall();
   let state: WriterState = scope === 'host' ? 'standby' : 'initializing';
   let since = startedAt;
@@ -137,10 +136,12 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
   }
 
   if (scope === 'process') {
-    const newest = newestMeta(ring);
-    // Milliseconds since the host's boot: higher than that of any writer before, whether or not its ring is still known.
-    const epoch = Math.max((newest?.epoch ?? 0) + 1, Math.floor(systemClock.monotonic()));
-    engine.lead({ epoch, version: newest?.version ?? 0 });
+    try {
+      engine.lead(numbers);
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
   }
   announceRing(key, ring);
   const source = new RingSource<T>({
@@ -180,11 +181,11 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
   // Two threads that registered the key at the same moment hear of each other here: the older ring stays.
   const stopListening = seekRing(key, (other) => {
     if (scope !== 'process' || other.instance === ring.instance || other.scope !== 'process') return;
-    if (ownerOf(other) === undefined || other.born > ring.born || foreign === other.instance) return;
+    if (holderOf(other) === undefined || other.born > ring.born || foreign === other.instance) return;
+    void stop({ abort: true });
     fail(new DuplicateWriterError(`'${key}' has a writer in another thread of this process`));
     withdrawRing(key, ring);
     announceRing(key, other);
-    void stop({ abort: true });
   });
 
   function stop(how: { abort: boolean }): Promise<void> {
@@ -194,6 +195,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       setState('closed');
       stopListening();
       await engine.stop(how);
+      giveBack();
       link?.drop();
       release();
       writers.delete(key);
@@ -240,22 +242,4 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
     'name',
     { value: name },
   );
-}
-
-/**
- * The ring that a new writer publishes into: the one that the process has, where it may and can be used, so that readers
- * needn't change; else a new one.
- *
- * @throws DuplicateWriterError when a live thread of this process writes the key
- */
-function ringFor(plan: WriterPlan, scope: Scope, onError: OnError | undefined): { ring: Ring; foreign: string | undefined } {
-  const { key, maxBytes } = plan;
-  const known = findRing(key);
-  const owner = known && ownerOf(known);
-  if (known && known.scope === 'process' && owner !== undefined && owner !== threadId) {
-    throw new DuplicateWriterError(`'${key}' has a writer in another thread of this process (thread ${owner})`);
-  }
-  const usable = known && known.scope === scope && largestSnapshot(known) >= maxBytes;
-  if (usable) return { ring: known, foreign: undefined };
-  return { ring: scope === 'host' ? coldRing(key, maxBytes, onError) : createRing(maxBytes), foreign: known?.instance };
 }

@@ -6,9 +6,14 @@
  *
  * Announcements may come late (the thread's loop is busy) and answers several times; nothing depends on either but
  * promptness. The channel never keeps a thread alive.
+ *
+ * A thread that ends takes nothing with it: the thread that made it hears of its end, frees the rings that it wrote, and
+ * tells all others, who may know rings that the first doesn't.
  */
 import { BroadcastChannel, getEnvironmentData, setEnvironmentData, threadId } from 'node:worker_threads';
-import { openRing, type Ring } from './layout.js';
+import { systemClock } from '../core/clock.js';
+import { freeDead, holderOf, openRing, type Ring } from './layout.js';
+import { newestMeta } from './protocol.js';
 
 /** Bumped when messages or rings change in a way that an older copy of the package would misread. */
 const EDITION = 'advanced-caching/1';
@@ -17,7 +22,8 @@ const ASK_AGAIN_MS = [10, 30, 100, 300, 1000, 3000];
 type Message =
   | { readonly type: 'ring'; readonly key: string; readonly buffer: SharedArrayBuffer }
   | { readonly type: 'gone'; readonly key: string; readonly instance: string }
-  | { readonly type: 'ask'; readonly key: string };
+  | { readonly type: 'ask'; readonly key: string }
+  | { readonly type: 'exited'; readonly thread: number };
 
 interface Book {
   readonly rings: Map<string, Ring>;
@@ -28,6 +34,22 @@ interface Book {
 
 const book: Book = { rings: new Map(), seekers: new Map(), channel: undefined };
 
+// From the first import on: which thread will register a writer isn't known when it is made.
+process.on('worker', (worker) => {
+  const { threadId: thread } = worker;
+  worker.once('exit', () => {
+    freeRingsOf(thread);
+    const channel = book.channel ?? new BroadcastChannel(EDITION);
+    channel.postMessage({ type: 'exited', thread } satisfies Message);
+    if (channel !== book.channel) channel.close();
+  });
+});
+
+function freeRingsOf(thread: number): void {
+  const now = systemClock.monotonic();
+  for (const ring of book.rings.values()) freeDead(ring, thread, now);
+}
+
 /** The ring of a key, if this thread has heard of one. */
 export function findRing(key: string): Ring | undefined {
   const known = book.rings.get(key);
@@ -36,10 +58,18 @@ export function findRing(key: string): Ring | undefined {
   return inherited instanceof SharedArrayBuffer ? learn(key, inherited) : undefined;
 }
 
-/** Makes a ring known to every thread of the process. */
+/** Makes a ring known to every thread of the process, unless a better one is known here. */
 export function announceRing(key: string, ring: Ring): void {
+  const known = findRing(key);
+  if (known && known.instance !== ring.instance && !outranks(ring, known)) return;
   remember(key, ring);
   send({ type: 'ring', key, buffer: ring.buffer });
+  // A channel doesn't hear itself.
+  tellSeekers(key, ring);
+}
+
+function tellSeekers(key: string, ring: Ring): void {
+  for (const onRing of Array.from(book.seekers.get(key) ?? [])) onRing(ring);
 }
 
 /** Forgets a ring everywhere; who holds it keeps it. */
@@ -92,6 +122,19 @@ export function knownRings(): ReadonlyMap<string, Ring> {
   return book.rings;
 }
 
+/**
+ * Whether readers go over from one ring of a key to another: announcements come in any order, and in another one in each
+ * thread. This process's own writer is nearer than one elsewhere, and a ring whose writer is gone gives way to a value of
+ * the host. Of two rings with a writer the older stays: its writer came first. Else the younger counts.
+ */
+function outranks(next: Ring, known: Ring): boolean {
+  const isHeld = holderOf(next) !== undefined;
+  const wasHeld = holderOf(known) !== undefined;
+  if (next.scope !== known.scope) return next.scope === 'process' || (!wasHeld && newestMeta(next) !== undefined);
+  if (isHeld !== wasHeld) return isHeld;
+  return isHeld ? next.born < known.born : next.born > known.born;
+}
+
 function environmentName(key: string): string {
   return `${EDITION}/ring/${key}`;
 }
@@ -120,7 +163,7 @@ function learn(key: string, buffer: unknown): Ring | undefined {
     return undefined;
   }
   const known = book.rings.get(key);
-  if (known?.instance === ring.instance) return known;
+  if (known && (known.instance === ring.instance || !outranks(ring, known))) return known;
   remember(key, ring);
   return ring;
 }
@@ -144,7 +187,7 @@ function receive(message: Message): void {
     case 'ring': {
       const known = book.rings.get(message.key);
       const ring = learn(message.key, message.buffer);
-      if (ring && ring !== known) for (const onRing of [...(book.seekers.get(message.key) ?? [])]) onRing(ring);
+      if (ring && ring !== known) tellSeekers(message.key, ring);
       return;
     }
     case 'gone':
@@ -155,6 +198,9 @@ function receive(message: Message): void {
       if (ring) send({ type: 'ring', key: message.key, buffer: ring.buffer });
       return;
     }
+    case 'exited':
+      freeRingsOf(message.thread);
+      return;
     default:
       // A word of a newer edition: not for us.
       return;

@@ -8,6 +8,8 @@
  * line 2  (128 B)  OWNER         thread id + 1 of the one that may publish, 0 for nobody     by compare-exchange
  *                  STATE         0 initializing, 1 live, 2 interrupted, 3 closed             owner
  *                  FAILS         failed refreshes in a row                                   owner
+ *                  HOLDER        thread id + 1 of the one that registered the writer, whose loader runs there or in its
+ *                                dedicated thread (the OWNER); 0 for nobody. Scope 'process'.  by compare-exchange
  *                  LAST_OK x2    monotonic ms of the writer's last success or sign of life, 0 for none   owner
  *                  SINCE x2      monotonic ms of the last change of STATE                    owner
  * slot k  (64 B)   SEQ           -1 while the slot is written, else the ring version it holds
@@ -44,6 +46,7 @@ const BORN = LINE_WORDS + 8;
 const OWNER = 2 * LINE_WORDS;
 const STATE = 2 * LINE_WORDS + 1;
 const FAILS = 2 * LINE_WORDS + 2;
+const HOLDER = 2 * LINE_WORDS + 3;
 const LAST_OK = 2 * LINE_WORDS + 4;
 const SINCE = 2 * LINE_WORDS + 6;
 
@@ -240,6 +243,38 @@ export function disown(ring: Ring, threadId: number): void {
 export function ownerOf(ring: Ring): number | undefined {
   const owner = Atomics.load(ring.words, OWNER);
   return owner === 0 ? undefined : owner - 1;
+}
+
+/** Takes the right to register the writer of a ring; answers whether it was free. */
+export function hold(ring: Ring, threadId: number): boolean {
+  return Atomics.compareExchange(ring.words, HOLDER, 0, threadId + 1) === 0;
+}
+
+/** Gives it back, after the right to publish. Nobody else's is touched. */
+export function letGo(ring: Ring, threadId: number): void {
+  Atomics.compareExchange(ring.words, HOLDER, threadId + 1, 0);
+}
+
+/** The thread that registered the writer. */
+export function holderOf(ring: Ring): number | undefined {
+  const holder = Atomics.load(ring.words, HOLDER);
+  return holder === 0 ? undefined : holder - 1;
+}
+
+/**
+ * Frees what a thread had that is provably dead (its `exit` event came, and with it ended the threads that it made). Every
+ * thread that hears of it may call this, at any time: OWNER is looked at first. If HOLDER is the dead one's after that,
+ * nobody has registered since, so the owner that was seen is the dead one or its dedicated thread; and if another one owns
+ * the ring by the time of the exchange, that fails.
+ */
+export function freeDead(ring: Ring, threadId: number, now: number): void {
+  const owner = Atomics.load(ring.words, OWNER);
+  const held = Atomics.load(ring.words, HOLDER) === threadId + 1;
+  if (!held && owner !== threadId + 1) return;
+  if (owner !== 0 && Atomics.compareExchange(ring.words, OWNER, owner, 0) === owner) {
+    writeHealth(ring, { state: readHealth(ring).state === 'initializing' ? 'initializing' : 'interrupted' }, now);
+  }
+  if (held) letGo(ring, threadId);
 }
 
 /** What the owner says of itself. */

@@ -14,7 +14,7 @@ export function watch(ring: Ring, onWake: () => void): () => void {
   function arm(): void {
     // The comparison with `seen` is inside waitAsync: a publish between two waits is not missed.
     const wait = Atomics.waitAsync(words, VERSION, seen);
-    if (wait.async) wait.value.then(wake);
+    if (wait.async) void wait.value.then(wake);
     else queueMicrotask(wake);
   }
   function wake(): void {
