@@ -12,6 +12,9 @@ import type { Engine, Lead, WriterEvents, WriterPlan } from './ring-writer.js';
 /** What a loader that blocks its thread gets beyond its `timeout` before the thread is ended: its timer can't fire there. */
 const GRACE_MS = 1000;
 
+/** Why a thread is replaced whose modules all failed while they were evaluated. */
+const FRESH_START = new StoppedError('No module of the dedicated thread could be loaded: it is started anew');
+
 /** The dedicated thread of this thread's registrations: one for all of them, made with the first, ended with `stop`. */
 export class LoaderThread {
   readonly #thread: SupervisedThread;
@@ -49,8 +52,10 @@ export class LoaderThread {
     const call = this.#nextCall++;
     return new Promise((resolve, reject) => {
       this.#calls.set(call, { resolve, reject });
+      // Whoever awaits an answer means to get it: without this the process may end first.
+      this.#thread.ref();
       if (!this.#thread.post(message(call))) {
-        this.#calls.delete(call);
+        this.#settled(call);
         reject(new StoppedError('The dedicated thread is stopped'));
       }
     });
@@ -76,10 +81,12 @@ export class LoaderThread {
   #receive(message: FromLoaderThread): void {
     if (message.type !== 'done') {
       this.#engines.get(message.id)?.receive(message);
+      // A thread in which others run well is left to them: a restart would run all their loaders, due or not.
+      if ([...this.#engines.values()].every((engine) => engine.stuck)) this.#thread.restart(FRESH_START);
       return;
     }
     const call = this.#calls.get(message.call);
-    this.#calls.delete(message.call);
+    this.#settled(message.call);
     if (message.error) call?.reject(unpackError(message.error));
     else call?.resolve();
   }
@@ -87,16 +94,23 @@ export class LoaderThread {
   #down({ error, exitCode, threadId }: ThreadDown): void {
     const reason =
       error ?? new StoppedError(`The dedicated thread ended by itself (exit code ${exitCode}): did a loader call process.exit()?`);
-    const running = [...this.#engines.values()].filter((engine) => engine.running);
-    for (const engine of this.#engines.values()) engine.threadDied(threadId, running.length === 0 || engine.running ? reason : undefined);
+    const engines = [...this.#engines.values()];
+    // Whose loader ran is to blame; where none did, nobody knows. What led to a fresh start was reported when it failed.
+    const isToBlame = engines.some((engine) => engine.running) ? (engine: LoaderEngine) => engine.running : () => error !== FRESH_START;
+    for (const engine of engines) engine.threadDied(threadId, isToBlame(engine) ? reason : undefined);
     this.#failCalls(reason);
   }
 
   #failCalls(reason: Error): void {
     for (const [id, { reject }] of this.#calls) {
-      this.#calls.delete(id);
+      this.#settled(id);
       reject(reason);
     }
+  }
+
+  #settled(call: number): void {
+    this.#calls.delete(call);
+    if (this.#calls.size === 0) this.#thread.unref();
   }
 }
 
@@ -118,6 +132,8 @@ export class LoaderEngine implements Engine {
   #failures = 0;
   /** Whether the loader is running, as far as was heard. */
   running = false;
+  /** Whether its module can't be loaded in the thread that is there. */
+  stuck = false;
 
   constructor(
     thread: LoaderThread,
@@ -167,7 +183,7 @@ export class LoaderEngine implements Engine {
 
   async stop({ abort }: { abort: boolean }): Promise<void> {
     this.#lead = undefined;
-    this.#watchdog?.cancel();
+    // The watchdog stays: a loader that blocks its thread would not hear of the stop.
     if (this.#thread.status().state === 'up') {
       await this.#thread
         .call((call) => ({ type: 'stop', id: this.id, call, abort }))
@@ -175,6 +191,7 @@ export class LoaderEngine implements Engine {
           // The thread died meanwhile: it is stopped all the same.
         });
     }
+    this.#watchdog?.cancel();
     this.#thread.remove(this.id);
   }
 
@@ -199,17 +216,19 @@ export class LoaderEngine implements Engine {
         return;
       case 'failed':
         this.#failures++;
+        this.stuck = message.stuck;
         this.#schedule = message.schedule;
         this.#events.onFailed(unpackError(message.error), message.durationMs);
         return;
       default:
-        throw new TypeError(`Unknown message ${(message as { type: unknown }).type}`);
+        throw new TypeError(`Unknown message ${String((message as { type: unknown }).type)}`);
     }
   }
 
   /** The thread's `exit` event came: it is provably dead, and its successor may go on with the ring. */
   threadDied(threadId: number | undefined, reason: Error | undefined): void {
     this.running = false;
+    this.stuck = false;
     this.#watchdog?.cancel();
     if (threadId !== undefined) disown(this.#ring, threadId);
     const newest = newestMeta(this.#ring);

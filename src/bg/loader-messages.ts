@@ -32,6 +32,8 @@ export type FromLoaderThread =
       readonly type: 'failed';
       readonly id: number;
       readonly error: PackedError;
+      /** This thread can never load the module: Node keeps the error of one that failed while it was evaluated. */
+      readonly stuck: boolean;
       readonly durationMs: number;
       readonly schedule: RepeaterStatus | undefined;
     }

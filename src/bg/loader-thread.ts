@@ -36,7 +36,7 @@ async function handle(message: ToLoaderThread): Promise<void> {
       try {
         writers.get(message.id)?.lead(message.lead);
       } catch (thrown) {
-        tell({ type: 'failed', id: message.id, error: packError(toError(thrown)), durationMs: 0, schedule: undefined });
+        tell({ type: 'failed', id: message.id, error: packError(toError(thrown)), stuck: false, durationMs: 0, schedule: undefined });
       }
       return;
     case 'stand-by':
@@ -46,13 +46,13 @@ async function handle(message: ToLoaderThread): Promise<void> {
       await answer(message.call, writers.get(message.id)?.refresh());
       return;
     case 'stop': {
-      const writer = writers.get(message.id);
+      // Known until it has stopped: a stop that waits may be followed by one that aborts.
+      await answer(message.call, writers.get(message.id)?.stop({ abort: message.abort }));
       writers.delete(message.id);
-      await answer(message.call, writer?.stop({ abort: message.abort }));
       return;
     }
     default:
-      throw new TypeError(`Unknown message ${(message as { type: unknown }).type}`);
+      throw new TypeError(`Unknown message ${String((message as { type: unknown }).type)}`);
   }
 }
 
@@ -67,6 +67,8 @@ async function answer(call: number, work: Promise<void> | undefined): Promise<vo
 
 function makeWriter({ id, plan, href, serializer, buffer }: Extract<ToLoaderThread, { type: 'add' }>): RingWriter<unknown> {
   let work: Promise<Work<unknown>> | undefined;
+  let importError: unknown;
+  let stuck = false;
   const writer = new RingWriter<unknown>(
     openRing(buffer),
     plan,
@@ -74,6 +76,9 @@ function makeWriter({ id, plan, href, serializer, buffer }: Extract<ToLoaderThre
       // Imported at the first run, so that a module that fails is a failed refresh: reported, and tried again.
       work ??= loadWork(href, serializer).catch((error: unknown) => {
         work = undefined;
+        // The same object again: Node gave what it kept, and would for ever.
+        stuck = error === importError;
+        importError = error;
         throw error;
       });
       return work;
@@ -81,7 +86,8 @@ function makeWriter({ id, plan, href, serializer, buffer }: Extract<ToLoaderThre
     {
       onStarted: () => tell({ type: 'started', id }),
       onPublished: (meta, durationMs) => tell({ type: 'published', id, meta, durationMs, schedule: writer.schedule() }),
-      onFailed: (error, durationMs) => tell({ type: 'failed', id, error: packError(error), durationMs, schedule: writer.schedule() }),
+      onFailed: (error, durationMs) =>
+        tell({ type: 'failed', id, error: packError(error), stuck, durationMs, schedule: writer.schedule() }),
     },
     systemClock,
   );
