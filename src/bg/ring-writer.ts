@@ -69,7 +69,6 @@ export class RingWriter<T> implements Engine {
   readonly #clock: Clock;
   /** For `previous`: decodes only when it is asked. */
   #served: Reader<T> | undefined;
-  #last: T | undefined;
   #lead: { epoch: number; version: number } | undefined;
   #repeater: Repeater | undefined;
   #failures = 0;
@@ -141,15 +140,20 @@ export class RingWriter<T> implements Engine {
     this.#startedAt = clock.monotonic();
     this.#events.onStarted?.();
     const { loader, serializer, validate } = await this.#work();
-    const previous = (): T | undefined => this.#last ?? this.#readServed(serializer);
-    const value = await runLoader(loader, { timeout, previous, clock, signal });
-    if (value === undefined) {
-      throw new ValidationError(
-        `The loader of '${key}' returned undefined, which readers take for "no value yet": return null for an absent value`,
-      );
-    }
-    if (validate && (await validate(value, previous())) === false)
-      throw new ValidationError(`\`validate\` refused the new value of '${key}'`);
+    const previous = (): T | undefined => this.#readServed(serializer);
+    // Inside the run that the timeout bounds: a `validate` that hangs would stop the schedule as well as a loader does.
+    const loadValid: Loader<T> = async (context) => {
+      const loaded = await loader(context);
+      if (loaded === undefined) {
+        throw new ValidationError(
+          `The loader of '${key}' returned undefined, which readers take for "no value yet": return null for an absent value`,
+        );
+      }
+      if (!context.signal.aborted && validate && (await validate(loaded, previous())) === false)
+        throw new ValidationError(`\`validate\` refused the new value of '${key}'`);
+      return loaded;
+    };
+    const value = await runLoader(loadValid, { timeout, previous, clock, signal });
     const bytes = serializer.dumps(value);
     if (!(bytes instanceof Uint8Array)) throw new ValidationError(`Expected the serializer of '${key}' to give a Uint8Array`);
     if (bytes.byteLength > maxBytes) {
@@ -173,8 +177,6 @@ export class RingWriter<T> implements Engine {
     lead.version = meta.version;
     this.#failures = 0;
     this.#published = true;
-    // A value kept for the next `validate` saves decoding it.
-    if (validate) this.#last = value;
     this.#events.onPublished(meta, now - this.#startedAt);
   }
 
