@@ -115,7 +115,7 @@ function inThread<R>(interval: Duration, options: BackgroundOptions, fn: () => R
           clock: systemClock,
           signal,
         });
-        if (!stopped) adopt(value, true);
+        adopt(value, true);
       }
       record(true);
     } catch (error) {
