@@ -1,3 +1,4 @@
+import { systemClock, type Timer } from '../core/clock.js';
 import { toSeconds, type Duration } from '../core/duration.js';
 import { checkBoolean, checkOptions } from '../core/options.js';
 import { linkClient } from '../link/thread/link-client.js';
@@ -84,7 +85,7 @@ async function end(wait: boolean, timeout: number): Promise<void> {
   const all = [...writers.values(), ...backgrounds];
   await within(Promise.all(all.map((writer) => writer.stop({ abort: !wait }))), left());
   await within(Promise.all(all.map((writer) => writer.stop({ abort: true }))), ABORT_MS);
-  for (const mirror of [...mirrors]) mirror.close();
+  for (const mirror of mirrors) mirror.close();
   // A loader that didn't end in time ends with its thread; one that runs in this thread has lost its schedule all the same.
   await stopDedicatedThread(wait ? left() : 0);
   await linkClient.close(Math.max(left(), 1000));
@@ -93,14 +94,14 @@ async function end(wait: boolean, timeout: number): Promise<void> {
 
 /** Waits for `work`, but not for ever. */
 async function within(work: Promise<unknown>, limit: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
+  let timer: Timer | undefined;
   await Promise.race([
     work,
     new Promise((resolve) => {
-      timer = setTimeout(resolve, limit);
+      timer = systemClock.setTimer(() => resolve(undefined), limit);
     }),
   ]);
-  clearTimeout(timer);
+  timer?.cancel();
 }
 
 /**

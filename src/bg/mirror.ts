@@ -133,7 +133,7 @@ export function createMirror<T>(source: Source<T>, options: MirrorOptions): Mirr
     const version = source.version();
     if (meta === undefined || version === told) return;
     told = version;
-    for (const listener of [...listeners]) {
+    for (const listener of Array.from(listeners)) {
       try {
         listener(value as T, { version, epoch: meta.epoch, createdAt: meta.createdAt / 1000 });
       } catch (error) {
@@ -146,9 +146,10 @@ export function createMirror<T>(source: Source<T>, options: MirrorOptions): Mirr
     if (typeof listener !== 'function') refuse('listener', 'a function', listener);
     if (closed) throw new MirrorClosedError(`The mirror of '${key}' is closed`);
     if (listeners.size === 0) {
+      // Watched before it is read: a publish between the two would be told by nobody.
+      unwatch = source.watch(tell);
       source.read();
       told = source.version();
-      unwatch = source.watch(tell);
     }
     listeners.add(listener);
     return () => {
@@ -192,7 +193,7 @@ export function createMirror<T>(source: Source<T>, options: MirrorOptions): Mirr
     unwatch?.();
     listeners.clear();
     source.close();
-    for (const end of [...waiting]) end(new MirrorClosedError(`The mirror of '${key}' was closed while it was waited for`));
+    for (const end of waiting) end(new MirrorClosedError(`The mirror of '${key}' was closed while it was waited for`));
     options.onClose();
   }
 
