@@ -85,7 +85,7 @@ async function end(wait: boolean, timeout: number): Promise<void> {
   const all = [...writers.values(), ...backgrounds];
   await within(Promise.all(all.map((writer) => writer.stop({ abort: !wait }))), left());
   await within(Promise.all(all.map((writer) => writer.stop({ abort: true }))), ABORT_MS);
-  for (const mirror of [...mirrors]) mirror.close();
+  for (const mirror of mirrors) mirror.close();
   // A loader that didn't end in time ends with its thread; one that runs in this thread has lost its schedule all the same.
   await stopDedicatedThread(wait ? left() : 0);
   await linkClient.close(Math.max(left(), 1000));

@@ -136,7 +136,7 @@ export function createMirror<T>(source: Source<T>, options: MirrorOptions): Mirr
     const version = source.version();
     if (meta === undefined || version === told) return;
     told = version;
-    for (const listener of [...listeners]) {
+    for (const listener of Array.from(listeners)) {
       try {
         listener(value as T, { version, epoch: meta.epoch, createdAt: meta.createdAt / 1000 });
       } catch (error) {
@@ -196,7 +196,7 @@ export function createMirror<T>(source: Source<T>, options: MirrorOptions): Mirr
     unwatch?.();
     listeners.clear();
     source.close();
-    for (const end of [...waiting]) end(new MirrorClosedError(`The mirror of '${key}' was closed while it was waited for`));
+    for (const end of waiting) end(new MirrorClosedError(`The mirror of '${key}' was closed while it was waited for`));
     options.onClose();
   }
 

@@ -165,7 +165,7 @@ export class RingSource<T> implements Source<T> {
   }
 
   #wake(): void {
-    for (const onWake of [...this.#wakers]) onWake();
+    for (const onWake of Array.from(this.#wakers)) onWake();
   }
 }
 

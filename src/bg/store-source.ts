@@ -123,7 +123,7 @@ export class StoreSource<T> implements Source<T> {
       freshFor: (entry.freshUntil - entry.createdAt) * 1000,
       codec: '',
     };
-    for (const onWake of [...this.#wakers]) onWake();
+    for (const onWake of Array.from(this.#wakers)) onWake();
   }
 
   #setState(state: MirrorState): void {

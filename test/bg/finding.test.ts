@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import test, { type ExecutionContext } from 'ava';
+import type * as Library from '../../dist/index.js';
 import { bg, DuplicateWriterError } from '../../dist/index.js';
 import { tempDir, until } from '../support/process.js';
 import { root } from '../support/root.js';
@@ -209,7 +210,7 @@ test('two copies of the package in one process read one another’s writers, and
   cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true });
   cpSync(join(root, 'package.json'), join(folder, 'package.json'));
   const library = pathToFileURL(join(folder, 'dist/index.js')).href;
-  const copy = (await import(library)) as typeof import('../../dist/index.js');
+  const copy = (await import(library)) as typeof Library;
   t.not(copy.bg, bg);
   const key = newKey();
   const early = copy.bg.read(key);
