@@ -155,7 +155,9 @@ function inThread<R>(interval: Duration, options: BackgroundOptions, fn: () => R
   function status(): WriterStatus {
     const schedule = repeater.status();
     const error = schedule.lastError;
-    const state = stopped ? 'closed' : version === 0 ? 'initializing' : schedule.consecutiveFailures > 0 ? 'interrupted' : 'live';
+    // Without a schedule there is no value to wait for.
+    const hasValue = version > 0 || every === 0;
+    const state = stopped ? 'closed' : !hasValue ? 'initializing' : schedule.consecutiveFailures > 0 ? 'interrupted' : 'live';
     return {
       key,
       name,

@@ -60,7 +60,7 @@ function status(): BackgroundStatus {
  */
 export function health(): Health {
   const all = status();
-  const hasValue = ({ version }: { version: number }): boolean => version > 0;
+  const hasValue = ({ version, state }: { version: number; state: string }): boolean => version > 0 || state === 'live';
   return { live: true, ready: all.writers.every(hasValue) && all.mirrors.every(hasValue), ...all };
 }
 

@@ -3,7 +3,7 @@ import { systemClock } from '../core/clock.js';
 import { type Duration, toSeconds } from '../core/duration.js';
 import { MirrorClosedError, StaleError, TimeoutError } from '../core/errors.js';
 import { refuse } from '../core/options.js';
-import { packError, type PackedError } from '../core/packed-error.js';
+import { type ErrorSummary, summarize } from '../core/packed-error.js';
 import { type OnError, report } from '../core/report.js';
 import type { SyncCacheStorage } from '../core/store.js';
 import { InMemCache } from '../stores/in-mem.js';
@@ -41,7 +41,7 @@ export interface MirrorStatus {
   readonly refused: number;
   /** Snapshots older than the value, which were ignored. */
   readonly regressed: number;
-  readonly lastError: (Omit<PackedError, 'stack'> & { readonly time: number }) | undefined;
+  readonly lastError: ErrorSummary | undefined;
 }
 
 /** The reader's side of a value: a function that answers it, and what can be asked of it. */
@@ -201,11 +201,12 @@ export function createMirror<T>(source: Source<T>, options: MirrorOptions): Mirr
   }
 
   function status(): MirrorStatus {
+    // First, so that all below speaks of the newest value.
+    source.read();
     const health = source.health();
     const counts = source.counts();
     const problem = source.lastProblem();
     const now = systemClock.monotonic();
-    const { stack: _, ...error } = problem ? packError(problem.error) : { name: '', message: '' };
     return {
       key,
       state: health.state,
@@ -218,7 +219,7 @@ export function createMirror<T>(source: Source<T>, options: MirrorOptions): Mirr
       isStale: isStale(),
       consecutiveFailures: health.failures,
       ...counts,
-      lastError: problem && { ...error, time: problem.at / 1000 },
+      lastError: problem && summarize(problem.error, problem.at),
     };
   }
 

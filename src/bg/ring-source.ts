@@ -5,7 +5,7 @@ import type { Serializer } from '../core/serializer.js';
 import { DEFAULT_MAX_BYTES } from '../core/snapshot.js';
 import { linkClient, type LinkHandle } from '../link/thread/link-client.js';
 import { findRing, seekRing } from '../mirror/directory.js';
-import { type Ring, readHealth } from '../mirror/layout.js';
+import { type Ring, type RingState, readHealth } from '../mirror/layout.js';
 import { createReader, type Reader } from '../mirror/reader.js';
 import { watch } from '../mirror/watch.js';
 import { coldRing, placeSettings } from './host-ring.js';
@@ -76,10 +76,8 @@ export class RingSource<T> implements Source<T> {
 
   health(): ReturnType<Source<T>['health']> {
     const health = readHealth(this.#ring);
-    const state = this.#closed ? 'closed' : health.state;
     return {
-      // Of a value that is there, nobody says that it is still to come.
-      state: state === 'initializing' && this.#reader.meta() ? 'interrupted' : state,
+      state: this.#closed ? 'closed' : stateOf(health.state, this.#reader.meta() !== undefined),
       since: health.since,
       failures: health.failures,
       via: this.#reader.meta() && this.#ring.scope,
@@ -169,4 +167,10 @@ export class RingSource<T> implements Source<T> {
   #wake(): void {
     for (const onWake of [...this.#wakers]) onWake();
   }
+}
+
+/** A reader without a value is initializing, whoever was heard; one with a value never is. */
+function stateOf(state: RingState, hasValue: boolean): RingState {
+  if (!hasValue) return state === 'closed' ? state : 'initializing';
+  return state === 'initializing' ? 'interrupted' : state;
 }

@@ -1,8 +1,8 @@
 import { systemClock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
-import { DuplicateWriterError } from '../core/errors.js';
+import { DuplicateWriterError, StoppedError } from '../core/errors.js';
 import type { MetricsCollector } from '../core/metrics.js';
-import { packError, type PackedError } from '../core/packed-error.js';
+import { type ErrorSummary, summarize } from '../core/packed-error.js';
 import { type OnError, report } from '../core/report.js';
 import type { Serializer } from '../core/serializer.js';
 import type { SnapshotMeta } from '../core/snapshot.js';
@@ -45,7 +45,7 @@ export interface WriterStatus {
   readonly late: number;
   readonly lastDuration: number | undefined;
   readonly nextAt: number | undefined;
-  readonly lastError: (Omit<PackedError, 'stack'> & { readonly time: number }) | undefined;
+  readonly lastError: ErrorSummary | undefined;
 }
 
 /** The writer's side: a function that answers the published value, and what can be asked of it. */
@@ -209,7 +209,6 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
   function status(): WriterStatus {
     const newest = source.read() === undefined ? undefined : source.meta();
     const schedule = engine.schedule();
-    const { stack: _, ...error } = problem ? packError(problem.error) : { name: '', message: '' };
     return {
       key,
       name,
@@ -226,7 +225,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       late: schedule?.late ?? 0,
       lastDuration: lastDurationMs === undefined ? undefined : lastDurationMs / 1000,
       nextAt: schedule?.nextAt === undefined ? undefined : schedule.nextAt / 1000,
-      lastError: problem && { ...error, time: problem.at / 1000 },
+      lastError: problem && summarize(problem.error, problem.at),
     };
   }
 
@@ -236,7 +235,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
   return Object.defineProperty(
     Object.assign(read, {
       key,
-      refresh: () => engine.refresh(),
+      refresh: () => (state === 'closed' ? Promise.reject(new StoppedError(`The writer of '${key}' is stopped`)) : engine.refresh()),
       ready: (timeout?: Duration) => mirror.ready(timeout),
       stop: () => stop({ abort: false }),
       status,

@@ -43,7 +43,12 @@ export const systemClock: Clock = {
     };
     arm();
     return {
-      cancel: () => clearTimeout(handle),
+      cancel: () => {
+        // Node keeps an empty list for each duration of a timer that is cleared while it is unref'd, until that time has passed:
+        // with jitter every duration is another one.
+        handle.ref();
+        clearTimeout(handle);
+      },
       ref: () => {
         keepAlive = true;
         handle.ref();

@@ -6,20 +6,41 @@ export interface PackedError {
   readonly message: string;
   readonly code?: string;
   readonly stack?: string;
+  /** Whether it is an error of this library. */
+  readonly isOurs: boolean;
 }
 
 export function packError(error: Error): PackedError {
   return {
     name: error.name,
     message: error.message,
+    isOurs: AdvancedCachingError.is(error),
     ...('code' in error && typeof error.code === 'string' ? { code: error.code } : {}),
     ...(error.stack === undefined ? {} : { stack: error.stack }),
   };
 }
 
-export function unpackError({ name, message, code, stack }: PackedError): Error {
-  const error = code?.startsWith('ERR_') ? new AdvancedCachingError(code, message) : new Error(message);
+export function unpackError({ name, message, code, stack, isOurs }: PackedError): Error {
+  const error =
+    isOurs && code !== undefined
+      ? new AdvancedCachingError(code, message)
+      : Object.assign(new Error(message), code === undefined ? {} : { code });
   error.name = name;
   if (stack !== undefined) error.stack = stack;
   return error;
+}
+
+/** An error in a status: plain data, without what only a debugger wants. */
+export interface ErrorSummary {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string;
+  /** When it was met: Unix time in seconds. */
+  readonly time: number;
+}
+
+/** @param at Unix time in milliseconds */
+export function summarize(error: Error, at: number): ErrorSummary {
+  const { name, message, code } = packError(error);
+  return { name, message, ...(code === undefined ? {} : { code }), time: at / 1000 };
 }

@@ -20,7 +20,7 @@ process.env['BG_EXIT_FILE'] = exitFile;
 process.env['BG_BLOCK_FILE'] = blockFile;
 endAfterwards();
 
-function write(name: string, options: Partial<WriteOptions<unknown>> = {}, interval: Duration = 3600) {
+function write(name: string, options: Partial<Omit<WriteOptions<unknown>, 'loader'>> = {}, interval: Duration = 3600) {
   const { errors, onError } = collect();
   const key = newKey();
   const writer = bg.write(interval, { key, onError, ref: false, loader: fixture(name), ...options });

@@ -20,7 +20,7 @@ import { collect, deferred, endAfterwards, fixture, newKey, reaches, warningsOf 
 endAfterwards();
 
 /** A writer that runs only when told. */
-function idle<T>(loader: Loader<T>, options: Partial<WriteOptions<T>> = {}) {
+function idle<T>(loader: Loader<T>, options: Partial<Omit<WriteOptions<T>, 'loader'>> = {}) {
   const { errors, onError } = collect();
   const key = newKey();
   const writer = bg.write<T>(3600, { key, runImmediately: false, onError, ref: false, ...options }, loader);
