@@ -49,9 +49,10 @@ test.serial(`${KEYS} keys in three processes`, async (t) => {
   t.log(
     `writers ${leads.join(' + ')}; descriptors ${held.map(({ fds }) => fds).join(', ')}; RSS ${held.map(({ rss }) => rss.toFixed(0)).join(', ')} MB`,
   );
-  for (const [index, { fds }] of held.entries()) {
-    // A writer's listener and its connections from both other processes; a follower's one connection.
-    t.true(fds - (before[index]?.fds ?? 0) <= 3 * KEYS + 30, `${fds} descriptors`);
+  for (const [index, agent] of agents.entries()) {
+    // A writer's listener and its connections from both other processes; a follower's one connection. Files come and go.
+    const most = (before[index]?.fds ?? 0) + 3 * KEYS + 30;
+    await until(async () => (await holdings(agent)).fds <= most, { what: `at most ${most} descriptors` });
   }
   const [victim, ...survivors] = agents as [Agent, Agent, Agent];
   await victim.kill();
@@ -62,7 +63,7 @@ test.serial(`${KEYS} keys in three processes`, async (t) => {
 });
 
 test.serial('1,000 publishes and 50 takeovers leave nothing behind in a follower', async (t) => {
-  t.timeout(240_000);
+  t.timeout(600_000);
   const host = makeHost(t);
   const reader = await host.start({ execArgv: ['--expose-gc'] });
   const thread = await reader.start('thread', 'a');

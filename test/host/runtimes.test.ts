@@ -3,7 +3,7 @@ import { MAJORS, runtime } from '../support/runtimes.js';
 import { type Agent, makeHost, sees } from './agents.js';
 
 test('processes of all supported Nodes share a key, and take over from one another', async (t) => {
-  t.timeout(240_000);
+  t.timeout(600_000);
   const host = makeHost(t);
   const agents: Agent[] = [];
   for (const major of MAJORS) {
