@@ -17,6 +17,8 @@ const STATUS_EVERY = 1000;
 
 const channel = new BroadcastChannel(LINK_CHANNEL);
 const posts = new Map<string, Post>();
+/** Of posts that nobody wants any more: a publication under way is ended, and leaves no temporary file. */
+const ending = new Set<Promise<void>>();
 const places = new Map<string, HostPlace>();
 /** When each want was last spoken of. */
 const lastSaid = new Map<string, number>();
@@ -36,7 +38,7 @@ serveThread({
   onMessage: () => {},
   onStop: async () => {
     clearInterval(housekeeping);
-    await Promise.all([...posts.values()].map((post) => post.close()));
+    await Promise.all([...[...posts.values()].map((post) => post.close()), ...ending]);
     closeDirectory();
     channel.close();
   },
@@ -90,7 +92,10 @@ function drop(id: string): void {
   for (const [name, post] of posts) {
     if (!post.has(id)) continue;
     post.drop(id);
-    if (post.empty) posts.delete(name);
+    if (!post.empty) continue;
+    posts.delete(name);
+    const ended = post.close().finally(() => ending.delete(ended));
+    ending.add(ended);
   }
 }
 
