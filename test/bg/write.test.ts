@@ -78,7 +78,7 @@ test('a loader that hangs is ended by its timeout, its signal aborted, and the n
       given = signal;
       return hangs ? new Promise(() => {}) : 'good';
     },
-    { timeout: '30ms' },
+    { timeout: '400ms' },
   );
   await t.throwsAsync(writer.refresh(), { instanceOf: TimeoutError });
   t.true(given?.aborted);
@@ -94,7 +94,7 @@ test('a loader that hangs is ended by its timeout, its signal aborted, and the n
 
 test('a validate that hangs is ended by the timeout too', async (t) => {
   let hangs = false;
-  const { writer } = idle(() => 'value', { timeout: '30ms', validate: () => (hangs ? new Promise<boolean>(() => {}) : true) });
+  const { writer } = idle(() => 'value', { timeout: '400ms', validate: () => (hangs ? new Promise<boolean>(() => {}) : true) });
   await writer.refresh();
   hangs = true;
   await t.throwsAsync(writer.refresh(), { instanceOf: TimeoutError });
