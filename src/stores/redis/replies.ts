@@ -22,5 +22,6 @@ export function reasonOf(error: Error): string {
   Reflect.deleteProperty(error, 'command');
   const kind = kindOf(error);
   if (kind !== '') return `Redis answered ${kind}`;
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  // The client's own words name a state, or a host and a port.
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
 }

@@ -75,6 +75,23 @@ test('an answer in the turn after the deadline counts; a later one is dropped', 
   t.pass();
 });
 
+test('the time in which this thread was busy is no part of a deadline', async (t) => {
+  const clock = fakeClock();
+  const busy = 400;
+  const late = { ...clock, setTimer: (callback: () => void, delay: number) => clock.setTimer(callback, delay + busy) };
+  const calls = new RemoteCalls({ store: 'Test' }, remoteSettings('Test', { clock: late }));
+  let ended = false;
+  const pending = calls.read('get', never);
+  pending.catch(() => (ended = true));
+  clock.advance(1000 + busy);
+  await turn();
+  t.false(ended, 'as long again as it was busy');
+  clock.advance(2 * busy);
+  await turn();
+  t.true(ended, 'but once');
+  await t.throwsAsync(pending, { instanceOf: TimeoutError });
+});
+
 test('a failure is a StoreError with its cause; what `finish` throws is no failure of the store', async (t) => {
   const { calls } = make({ breaker: { failures: 1 } });
   await t.throwsAsync(
