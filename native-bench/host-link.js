@@ -31,7 +31,11 @@ async function main() {
   /** @type {Set<import('node:child_process').ChildProcess>} */
   const children = new Set();
   try {
-    for (const [name, size, times] of /** @type {const} */ ([['1 kB', 1e3, 1000], ['1 MB', 1e6, 500], ['13 MB', 13e6, 60]])) {
+    for (const [name, size, times] of /** @type {const} */ ([
+      ['1 kB', 1e3, 1000],
+      ['1 MB', 1e6, 500],
+      ['13 MB', 13e6, 60],
+    ])) {
       const writer = spawn('lead');
       children.add(writer);
       await heard(writer, 'granted');
@@ -103,7 +107,8 @@ function heard(child, event) {
 /** @param {string} what @param {number[]} times */
 function print(what, times) {
   times.sort((a, b) => a - b);
-  const at = (/** @type {number} */ share) => /** @type {number} */ (times[Math.min(times.length - 1, Math.floor(times.length * share))]).toFixed(2);
+  const at = (/** @type {number} */ share) =>
+    /** @type {number} */ (times[Math.min(times.length - 1, Math.floor(times.length * share))]).toFixed(2);
   console.log(`${what}: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms (${times.length} times)`);
 }
 
@@ -131,7 +136,15 @@ function member() {
   const candidate = leadHost(options);
   process.on('message', (/** @type {any} */ { size }) => {
     version += 1;
-    const snapshot = { epoch, version, createdAt: Date.now(), createdAtMonotonic: now(), freshFor: 1000, codec: 'v8', bytes: Buffer.alloc(size, version) };
+    const snapshot = {
+      epoch,
+      version,
+      createdAt: Date.now(),
+      createdAtMonotonic: now(),
+      freshFor: 1000,
+      codec: 'v8',
+      bytes: Buffer.alloc(size, version),
+    };
     tell('publishing');
     void candidate.publish(snapshot);
   });
