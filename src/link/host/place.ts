@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { StoreError } from '../../core/errors.js';
 import { checkOptions, refuse } from '../../core/options.js';
-import { codeOf, readOwnedSync, temporaryName, UID } from './files.js';
+import { codeOf, readOwnedSync, temporaryName, UID } from '../../files/owned.js';
 import { defaultNamespace } from './namespace.js';
 
 /** Which local socket elects the writer: a name of Linux's that is no file, a named pipe of Windows, a socket file elsewhere. */

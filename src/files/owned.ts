@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, type BigIntStats } from 'node:fs';
 import { open, rename, unlink, type FileHandle } from 'node:fs/promises';
-import { AdvancedCachingError, StoreError, WireFormatError } from '../../core/errors.js';
+import { AdvancedCachingError, StoreError, WireFormatError } from '../core/errors.js';
 
 export const UID: number | undefined = process.geteuid?.();
 
