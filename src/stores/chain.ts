@@ -13,7 +13,7 @@
  *    (or a copy) is being written its key has a tail in `#tails`: no copy is written then, and the next change waits. So the
  *    tiers see the changes of one key in one order.
  * 3. Concurrent misses of a key in the first tier share one lookup of the others, and so one backfill.
- * 4. Whatever a tier fails to do is counted and reported, and the tier passed over.
+ * 4. Whatever a tier fails to do is counted and reported, and the tier passed over. So is what it found and couldn't read.
  */
 import { type Clock, systemClock } from '../core/clock.js';
 import { type Duration, toSeconds } from '../core/duration.js';
@@ -21,7 +21,7 @@ import type { CacheEntry } from '../core/entry.js';
 import type { MetricsCollector } from '../core/metrics.js';
 import { checkFunction, checkKey, checkOptions, refuse } from '../core/options.js';
 import type { OnError } from '../core/report.js';
-import { type CacheStorage, type SyncCacheStorage, isCacheStorage } from '../core/store.js';
+import { type CacheStorage, type OnFault, type SyncCacheStorage, isCacheStorage } from '../core/store.js';
 import { type Answer, allOf, andThen } from '../concurrency/answer.js';
 import { type Flight, SingleFlight } from '../concurrency/single-flight.js';
 import { checkMetrics, guardMetrics } from '../metrics/guard.js';
@@ -110,7 +110,7 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
     return new ChainCache(tiers, hasOptions ? (last as ChainOptions) : {});
   }
 
-  get(key: string): AnswerOf<S, unknown> {
+  get(key: string, onFault?: OnFault): AnswerOf<S, unknown> {
     const first = this.#first;
     if (first.isSync) {
       // A hit in memory costs nothing but itself: no Promise, no flight, no check of a key that is in the table.
@@ -124,18 +124,18 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
       if (value !== undefined) return value as AnswerOf<S, unknown>;
     }
     checkKey('key', key);
-    const answer = first.isSync ? undefined : first.ask<unknown>('get', (store) => store.get(key), undefined);
+    const answer = first.isSync ? undefined : first.ask<unknown>('get', (store) => store.get(key, first.faults(onFault)), undefined);
     return andThen(answer, (value) => {
       if (value !== undefined) return value;
-      return andThen(this.#lookup(key), (entry) => (entry && this.#isFresh(entry) ? entry.value : undefined));
+      return andThen(this.#lookup(key, onFault), (entry) => (entry && this.#isFresh(entry) ? entry.value : undefined));
     }) as AnswerOf<S, unknown>;
   }
 
-  getEntry(key: string): AnswerOf<S, CacheEntry | undefined> {
+  getEntry(key: string, onFault?: OnFault): AnswerOf<S, CacheEntry | undefined> {
     checkKey('key', key);
     return andThen(
-      this.#first.ask('get', (store) => store.getEntry(key), undefined),
-      (mine) => (mine && this.#isFresh(mine) ? mine : andThen(this.#lookup(key), (other) => fresher(mine, other))),
+      this.#first.ask('get', (store) => store.getEntry(key, this.#first.faults(onFault)), undefined),
+      (mine) => (mine && this.#isFresh(mine) ? mine : andThen(this.#lookup(key, onFault), (other) => fresher(mine, other))),
     ) as AnswerOf<S, CacheEntry | undefined>;
   }
 
@@ -152,14 +152,14 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
     return from(0) as AnswerOf<S, boolean>;
   }
 
-  getMany(keys: readonly string[]): AnswerOf<S, Map<string, unknown>> {
+  getMany(keys: readonly string[], onFault?: OnFault): AnswerOf<S, Map<string, unknown>> {
     for (const key of keys) checkKey('key', key);
     return andThen(
-      this.#first.ask('get', (store) => store.getMany(keys), new Map<string, unknown>()),
+      this.#first.ask('get', (store) => store.getMany(keys, this.#first.faults(onFault)), new Map<string, unknown>()),
       (mine) => {
         const missing = [...new Set(keys)].filter((key) => !mine.has(key));
         if (missing.length === 0 || this.#tiers.length === 1) return mine;
-        return andThen(this.#lookupMany(missing), (others) => {
+        return andThen(this.#lookupMany(missing, onFault), (others) => {
           const found = new Map<string, unknown>();
           for (const key of keys) {
             const other = others.get(key);
@@ -258,14 +258,14 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
   }
 
   /** The best entry of a key in the tiers below the first: a fresh one, else the one that was fresh last. */
-  #lookup(key: string): Answer<CacheEntry | undefined> {
+  #lookup(key: string, onFault: OnFault | undefined): Answer<CacheEntry | undefined> {
     if (this.#tiers.length === 1) return undefined;
-    return this.#lookups.run(key, (flight) => andThen(this.#search([key], 1, new Map()), (found) => this.#landed(key, found, flight)));
+    return this.#lookups.run(key, (flight) => andThen(this.#search([key], 1, new Map(), onFault), (found) => this.#landed(key, found, flight)));
   }
 
-  #lookupMany(keys: readonly string[]): Answer<Map<string, CacheEntry>> {
+  #lookupMany(keys: readonly string[], onFault: OnFault | undefined): Answer<Map<string, CacheEntry>> {
     const own = keys.filter((key) => !this.#lookups.joinable(key));
-    const search = own.length === 0 ? new Map<string, Found>() : this.#search(own, 1, new Map());
+    const search = own.length === 0 ? new Map<string, Found>() : this.#search(own, 1, new Map(), onFault);
     const answers = keys.map((key) =>
       andThen(
         this.#lookups.run(key, (flight) => andThen(search, (found) => this.#landed(key, found, flight))),
@@ -293,11 +293,16 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
   }
 
   /** Asks the tiers from `level` on, each for the keys that no tier before had fresh. */
-  #search(keys: readonly string[], level: number, found: Map<string, Found>): Answer<Map<string, Found>> {
+  #search(
+    keys: readonly string[],
+    level: number,
+    found: Map<string, Found>,
+    onFault: OnFault | undefined,
+  ): Answer<Map<string, Found>> {
     const tier = this.#tiers[level];
     if (!tier || keys.length === 0) return found;
     return andThen(
-      tier.ask('get', (store) => entriesOf(store, keys), undefined),
+      tier.ask('get', (store) => entriesOf(store, keys, tier.faults(onFault)), undefined),
       (entries) => {
         for (const [key, entry] of entries ?? []) {
           const known = found.get(key);
@@ -307,16 +312,16 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
           const one = found.get(key);
           return !one || !this.#isFresh(one.entry);
         });
-        return this.#search(missing, level + 1, found);
+        return this.#search(missing, level + 1, found, onFault);
       },
     );
   }
 }
 
 /** The entries of a store: one question where it has a method for that. */
-function entriesOf(store: CacheStorage, keys: readonly string[]): Answer<Iterable<readonly [string, CacheEntry]>> {
-  if (keys.length > 1 && store.getEntries) return store.getEntries(keys);
-  const answers = keys.map((key) => store.getEntry(key));
+function entriesOf(store: CacheStorage, keys: readonly string[], onFault: OnFault): Answer<Iterable<readonly [string, CacheEntry]>> {
+  if (keys.length > 1 && store.getEntries) return store.getEntries(keys, onFault);
+  const answers = keys.map((key) => store.getEntry(key, onFault));
   return andThen(allOf(answers), (entries) =>
     entries.flatMap((entry, i) => (entry === undefined ? [] : [[keys[i] as string, entry] as const])),
   );

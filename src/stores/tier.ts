@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.js';
 import { TimeoutError } from '../core/errors.js';
 import type { MetricsCollector } from '../core/metrics.js';
 import { type OnError, report } from '../core/report.js';
-import { type CacheStorage, isSyncCacheStorage } from '../core/store.js';
+import { type CacheStorage, type OnFault, isSyncCacheStorage } from '../core/store.js';
 import { isThenable } from '../concurrency/single-flight.js';
 import type { Answer } from '../concurrency/answer.js';
 
@@ -78,12 +78,27 @@ export class Tier {
     });
   }
 
+  /** What a read of this tier tells its findings to that are no entries; `next` is the caller's, which need only count them. */
+  faults(next: OnFault | undefined): OnFault {
+    return (error, isReported) => {
+      this.#count('get', error);
+      const { onError } = this.#context;
+      if (!isReported) report(error, onError, `advanced-caching: ${this.#label} found what is no entry`);
+      next?.(error, true);
+    };
+  }
+
   failed(operation: string, error: unknown): void {
-    const { name, metrics, onError } = this.#context;
-    const errorType = error instanceof Error ? error.name : typeof error;
-    metrics?.recordError(name, { operation, errorType, metadata: { tier: this.#number } });
+    this.#count(operation, error);
+    const { onError } = this.#context;
     if (onError || !this.#isFailing) report(error, onError, `advanced-caching: ${this.#label} failed to ${operation}, and is passed over`);
     this.#isFailing = true;
+  }
+
+  #count(operation: string, error: unknown): void {
+    const { name, metrics } = this.#context;
+    const errorType = error instanceof Error ? error.name : typeof error;
+    metrics?.recordError(name, { operation, errorType, metadata: { tier: this.#number } });
   }
 
   get #label(): string {
