@@ -15,33 +15,16 @@
  * 3. Concurrent misses of a key in the first tier share one lookup of the others, and so one backfill.
  * 4. Whatever a tier fails to do is counted and reported, and the tier passed over. So is what it found and couldn't read.
  */
-import { type Clock, systemClock } from '../core/clock.js';
-import { type Duration, toSeconds } from '../core/duration.js';
+import type { Clock } from '../core/clock.js';
+import { toSeconds } from '../core/duration.js';
 import type { CacheEntry } from '../core/entry.js';
-import type { MetricsCollector } from '../core/metrics.js';
-import { checkFunction, checkKey, checkOptions, refuse } from '../core/options.js';
-import type { OnError } from '../core/report.js';
+import { checkKey, refuse } from '../core/options.js';
 import { type CacheStorage, type OnFault, type SyncCacheStorage, isCacheStorage } from '../core/store.js';
 import { type Answer, allOf, andThen } from '../concurrency/answer.js';
 import { type Flight, SingleFlight } from '../concurrency/single-flight.js';
-import { checkMetrics, guardMetrics } from '../metrics/guard.js';
+import { type ChainOptions, chainSettings } from './chain-options.js';
 import { Tails } from './tails.js';
-import { Tier, type TierContext } from './tier.js';
-
-export interface ChainOptions {
-  /** The longest life in each tier, in the tiers' order: `[60, 3600]`, `['1m', '1h']`. Default: no limit but the entry's own. */
-  readonly ttls?: readonly Duration[];
-  /** How long a tier may take for an operation before it is passed over; `Infinity` for no limit. Default 5 s. */
-  readonly timeout?: Duration;
-  /** Counts the failures of tiers, under `name`. For hits and misses wrap each tier in `InstrumentedStorage`. */
-  readonly metrics?: MetricsCollector;
-  /** What metrics and messages call this chain. Default `'chain'`. */
-  readonly name?: string;
-  /** Gets every failure of a tier. Default: a process warning, once until the tier works again. */
-  readonly onError?: OnError;
-  /** For tests: `fakeClock()` of `advanced-caching/testing`. Default: the system's. */
-  readonly clock?: Clock;
-}
+import { Tier } from './tier.js';
 
 /** At once if all tiers `S` answer at once; else a Promise, or a value that a synchronous tier had. */
 type AnswerOf<S extends CacheStorage, T> = [S] extends [SyncCacheStorage] ? T : T | Promise<T>;
@@ -50,9 +33,6 @@ interface Found {
   readonly entry: CacheEntry;
   readonly level: number;
 }
-
-const OPTIONS = ['ttls', 'timeout', 'metrics', 'name', 'onError', 'clock'] as const satisfies readonly (keyof ChainOptions)[];
-const DEFAULT_TIMEOUT = 5;
 
 /**
  * Stores in a row, the fastest first: see the head of this file for what each operation does. Synchronous when all of its tiers are;
@@ -76,21 +56,12 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
 
   /** `ChainCache.build` with the tiers in an array. */
   constructor(tiers: readonly S[], options: ChainOptions = {}) {
-    checkTiers(tiers);
-    checkOptions('ChainCache', options, OPTIONS);
-    const { name = 'chain', metrics, onError, clock = systemClock } = options;
-    if (typeof name !== 'string' || name === '') refuse('name', 'a non-empty string', name);
-    if (metrics !== undefined) checkMetrics(metrics);
-    checkFunction('onError', onError);
-    if (typeof clock?.wall !== 'function') refuse('clock', 'a Clock', clock);
-    const timeout = toSeconds(options.timeout ?? DEFAULT_TIMEOUT, 'timeout');
-    const context: TierContext = { name, clock, timeout, metrics: metrics && guardMetrics(metrics, onError), onError };
-    const caps = capsOf(options.ttls, tiers.length);
+    const { caps, ...context } = chainSettings(tiers, options);
     this.tiers = [...tiers];
     this.#tiers = tiers.map((store, level) => new Tier(store, level + 1, caps[level] as number, context));
     this.#first = this.#tiers[0] as Tier;
     this.#deepest = this.#tiers.at(-1) as Tier;
-    this.#clock = clock;
+    this.#clock = context.clock;
     this.sync = this.#tiers.every(({ isSync }) => isSync) as [S] extends [SyncCacheStorage] ? true : false;
   }
 
@@ -189,12 +160,14 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
   setEntry(key: string, entry: CacheEntry, hold = 0): AnswerOf<S, void> {
     checkKey('key', key);
     for (const moment of ['freshUntil', 'createdAt'] as const) {
-      if (typeof entry[moment] !== 'number' || Number.isNaN(entry[moment])) refuse(`entry.${moment}`, 'a Unix time in seconds', entry[moment]);
+      if (typeof entry[moment] !== 'number' || Number.isNaN(entry[moment]))
+        refuse(`entry.${moment}`, 'a Unix time in seconds', entry[moment]);
     }
     const seconds = toSeconds(hold, 'hold');
-    return this.#change([key], () =>
-      this.#all('set', (store, cap) => store.setEntry(key, this.#capped(entry, cap), seconds)),
-    ) as AnswerOf<S, void>;
+    return this.#change([key], () => this.#all('set', (store, cap) => store.setEntry(key, this.#capped(entry, cap), seconds))) as AnswerOf<
+      S,
+      void
+    >;
   }
 
   /**
@@ -216,10 +189,7 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
   delete(key: string): AnswerOf<S, boolean> {
     checkKey('key', key);
     const answers = (): Answer<boolean> =>
-      andThen(
-        allOf(this.#tiers.map((tier) => tier.ask('delete', (store) => store.delete(key), false))),
-        (had) => had.includes(true),
-      );
+      andThen(allOf(this.#tiers.map((tier) => tier.ask('delete', (store) => store.delete(key), false))), (had) => had.includes(true));
     return this.#change([key], answers) as AnswerOf<S, boolean>;
   }
 
@@ -260,7 +230,9 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
   /** The best entry of a key in the tiers below the first: a fresh one, else the one that was fresh last. */
   #lookup(key: string, onFault: OnFault | undefined): Answer<CacheEntry | undefined> {
     if (this.#tiers.length === 1) return undefined;
-    return this.#lookups.run(key, (flight) => andThen(this.#search([key], 1, new Map(), onFault), (found) => this.#landed(key, found, flight)));
+    return this.#lookups.run(key, (flight) =>
+      andThen(this.#search([key], 1, new Map(), onFault), (found) => this.#landed(key, found, flight)),
+    );
   }
 
   #lookupMany(keys: readonly string[], onFault: OnFault | undefined): Answer<Map<string, CacheEntry>> {
@@ -293,12 +265,7 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
   }
 
   /** Asks the tiers from `level` on, each for the keys that no tier before had fresh. */
-  #search(
-    keys: readonly string[],
-    level: number,
-    found: Map<string, Found>,
-    onFault: OnFault | undefined,
-  ): Answer<Map<string, Found>> {
+  #search(keys: readonly string[], level: number, found: Map<string, Found>, onFault: OnFault | undefined): Answer<Map<string, Found>> {
     const tier = this.#tiers[level];
     if (!tier || keys.length === 0) return found;
     return andThen(
@@ -330,24 +297,4 @@ function entriesOf(store: CacheStorage, keys: readonly string[], onFault: OnFaul
 function fresher(a: CacheEntry | undefined, b: CacheEntry | undefined): CacheEntry | undefined {
   if (!a || !b) return a ?? b;
   return b.freshUntil > a.freshUntil ? b : a;
-}
-
-function checkTiers(tiers: readonly unknown[]): void {
-  if (!Array.isArray(tiers) || tiers.length === 0) throw new TypeError('Expected a chain of one store or more, got none');
-  for (const [level, store] of tiers.entries()) {
-    if (!isCacheStorage(store)) refuse(`tier ${level + 1}`, 'a store (an object with every method of CacheStorage)', store);
-    if (tiers.indexOf(store) < level) throw new TypeError(`Expected every tier to be a store of its own, got one twice (tier ${level + 1})`);
-  }
-}
-
-/** @throws RangeError unless there is a duration above 0 for each tier */
-function capsOf(ttls: readonly Duration[] | undefined, count: number): number[] {
-  if (ttls === undefined) return new Array<number>(count).fill(Infinity);
-  if (!Array.isArray(ttls)) refuse('ttls', 'an array of durations', ttls);
-  if (ttls.length !== count) throw new RangeError(`Expected \`ttls\` to hold one duration a tier (${count}), got ${ttls.length}`);
-  return (ttls as readonly Duration[]).map((ttl, level) => {
-    const seconds = toSeconds(ttl, `ttls[${level}]`);
-    if (seconds === 0) throw new RangeError(`Expected \`ttls[${level}]\` to be above 0, got 0: leave the tier out instead`);
-    return seconds;
-  });
 }

@@ -1,7 +1,8 @@
 import { type Duration, toSeconds } from '../core/duration.js';
 import { checkOptions } from '../core/options.js';
 import type { CacheStorage } from '../core/store.js';
-import { ChainCache, type ChainOptions } from './chain.js';
+import { ChainCache } from './chain.js';
+import type { ChainOptions } from './chain-options.js';
 import { InMemCache } from './in-mem.js';
 
 export interface HybridOptions<L1 extends CacheStorage, L2 extends CacheStorage> extends Omit<ChainOptions, 'ttls'> {

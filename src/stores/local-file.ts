@@ -15,7 +15,16 @@ import { type SerializerOption, resolveSerializer } from '../serializers/resolve
 import { HEADER_BYTES } from '../wire/entry.js';
 import { compress, decompress } from './file/compression.js';
 import { Folder } from './file/folder.js';
-import { type Compression, type FileContent, LIFE_AT, type Life, TornLifeError, decodeFile, encodeHead, encodeLife } from './file/layout.js';
+import {
+  type Compression,
+  type FileContent,
+  LIFE_AT,
+  type Life,
+  TornLifeError,
+  decodeFile,
+  encodeHead,
+  encodeLife,
+} from './file/layout.js';
 import { Sweeper } from './file/sweeper.js';
 import { EntryCodec } from './remote/entry-codec.js';
 import { Tails } from './tails.js';
@@ -91,7 +100,9 @@ export class LocalFileCache implements CacheStorage {
     this.#limit = maxBytes + EXTRA_BYTES;
     this.#clock = clock;
     this.#folder = new Folder(directory);
-    this.#sweeper = new Sweeper(this.#folder, clock, (error) => report(error, onError, 'advanced-caching: a sweep of LocalFileCache failed'));
+    this.#sweeper = new Sweeper(this.#folder, clock, (error) =>
+      report(error, onError, 'advanced-caching: a sweep of LocalFileCache failed'),
+    );
   }
 
   async get(key: string, onFault?: OnFault): Promise<unknown> {

@@ -21,7 +21,8 @@ export interface TierContext {
  * One level of a chain: a store whose failures are counted, reported and answered with a fallback.
  *
  * Without `onError` the warning comes once, and again only after the tier has worked in between: a tier that is down for an hour
- * must not write a line a call.
+ * must not write a line a call. With `onError` each error is told, but the same object in a row once: that is a circuit breaker which
+ * refuses.
  */
 export class Tier {
   readonly store: CacheStorage;
@@ -31,6 +32,7 @@ export class Tier {
   readonly #number: number;
   readonly #context: TierContext;
   #isFailing = false;
+  #lastError: unknown;
 
   /** @param number counts from 1, for messages */
   constructor(store: CacheStorage, number: number, cap: number, context: TierContext) {
@@ -91,8 +93,10 @@ export class Tier {
   failed(operation: string, error: unknown): void {
     this.#count(operation, error);
     const { onError } = this.#context;
-    if (onError || !this.#isFailing) report(error, onError, `advanced-caching: ${this.#label} failed to ${operation}, and is passed over`);
+    if ((onError && error !== this.#lastError) || !this.#isFailing)
+      report(error, onError, `advanced-caching: ${this.#label} failed to ${operation}, and is passed over`);
     this.#isFailing = true;
+    this.#lastError = error;
   }
 
   #count(operation: string, error: unknown): void {

@@ -23,13 +23,17 @@ const COMPOSITIONS: Readonly<Record<string, (clock: Clock) => CacheStorage>> = {
   'with limits': (clock) =>
     ChainCache.build(new InMemCache({ clock }), new Driven(new InMemCache({ clock })), { clock, ttls: [Infinity, '200d'] }),
   'a chain in a chain': (clock) =>
-    ChainCache.build(new InMemCache({ clock }), ChainCache.build(new Driven(new InMemCache({ clock })), new InMemCache({ clock }), { clock }), {
-      clock,
-    }),
+    ChainCache.build(
+      new InMemCache({ clock }),
+      ChainCache.build(new Driven(new InMemCache({ clock })), new InMemCache({ clock }), { clock }),
+      {
+        clock,
+      },
+    ),
   'a first tier that throws': (clock) => ChainCache.build(broken('throws'), new InMemCache({ clock }), { clock, ...quiet }),
   'a middle tier that rejects': (clock) =>
     ChainCache.build(new InMemCache({ clock }), broken('rejects'), new InMemCache({ clock }), { clock, ...quiet }),
-  'HybridCache': (clock) =>
+  HybridCache: (clock) =>
     new HybridCache({
       l1Ttl: Infinity,
       l1Cache: new InMemCache({ clock }),

@@ -141,7 +141,14 @@ test('getMany asks each tier only for what the faster ones lack, and promotes wh
   memory2.set('b', 2, 60);
   memory3.set('c', 3, 60);
   memory3.set('a', 'hidden', 60);
-  t.deepEqual([...(await chain.getMany(['c', 'a', 'b', 'absent', 'a']))], [['c', 3], ['a', 1], ['b', 2]]);
+  t.deepEqual(
+    [...(await chain.getMany(['c', 'a', 'b', 'absent', 'a']))],
+    [
+      ['c', 3],
+      ['a', 1],
+      ['b', 2],
+    ],
+  );
   t.deepEqual(asked, [['c', 'b', 'absent']]);
   t.deepEqual(l3.calls, ['getEntry c', 'getEntry absent']);
   t.is(l1.get('b'), 2);
@@ -175,7 +182,10 @@ for (const mode of ['throws', 'rejects', 'hangs'] as const) {
     t.true(errors.length >= 8);
     t.true(errors.every((error) => (mode === 'hangs' ? error.name === 'TimeoutError' : error.message === `driven: ${mode}`)));
     const counted = Object.values(metrics.getStats().errors).flatMap((types) => Object.values(types));
-    t.is(counted.reduce((a, b) => a + b, 0), errors.length);
+    t.is(
+      counted.reduce((a, b) => a + b, 0),
+      errors.length,
+    );
 
     l2.mode = 'well';
     await chain.set('key', 2, 60);
@@ -367,6 +377,7 @@ test('bad arguments are refused at once', (t) => {
   refused(() => build(a, b, { ttls: [60, -1] }), /ttls\[1\].*got -1/);
   refused(() => build(a, b, { ttls: [0, 60] }), /ttls\[0\].*above 0/);
   refused(() => build(a, b, { timeout: 'soon' }), /timeout.*got 'soon'/);
+  refused(() => build(a, b, { timeout: 0 }), /timeout.*above 0/);
   refused(() => build(a, b, { name: '' }), /name.*non-empty/);
   refused(() => build(a, b, { metrics: {} }), /MetricsCollector/);
   refused(() => build(a, b, { onError: 1 }), /onError.*function/);

@@ -98,7 +98,10 @@ test('of many processes one gets each lock, also where an expired entry is in th
     contenders.map((one) => one.message<{ won: number }>((message) => message.won !== undefined, 50_000).then((message) => message.won)),
   );
   t.log(`won: ${won.join(', ')}`);
-  t.is(won.reduce((a, b) => a + b, 0), LOCKS);
+  t.is(
+    won.reduce((a, b) => a + b, 0),
+    LOCKS,
+  );
   const holders = await Promise.all(Array.from({ length: LOCKS }, (_, i) => store.get(`lock ${i}`)));
   for (const [i, one] of contenders.entries()) t.is(holders.filter((pid) => pid === one.pid).length, won[i] as number);
   t.deepEqual(filesIn(directory, /\.(tmp|claim)$/), []);

@@ -48,10 +48,7 @@ test('every key is a key of its own, and nothing is written outside of the direc
   t.is(new Set(keys).size, keys.length);
   for (const [i, key] of keys.entries()) await store.set(key, i, 600);
   for (const [i, key] of keys.entries()) t.is(await store.get(key), i);
-  t.deepEqual(
-    filesIn(dirname(directory), /./),
-    keys.map((key) => `cache/${sha256(key).slice(0, 2)}/${sha256(key)}`).sort(),
-  );
+  t.deepEqual(filesIn(dirname(directory), /./), keys.map((key) => `cache/${sha256(key).slice(0, 2)}/${sha256(key)}`).sort());
   await store.clear();
   t.deepEqual(filesIn(directory, /./), []);
   await t.throwsAsync(store.set('k'.repeat(10_000), 1, 60), { instanceOf: RangeError });
@@ -83,7 +80,14 @@ test('what one way of compressing wrote, every store reads', async (t) => {
   await store.set('brotli', value, 60);
   await new LocalFileCache(directory, { compress: 'none' }).set('none', value, 60);
   await new LocalFileCache(directory).set('gzip', value, 60);
-  t.deepEqual(await store.getMany(['brotli', 'none', 'gzip']), new Map([['brotli', value], ['none', value], ['gzip', value]]));
+  t.deepEqual(
+    await store.getMany(['brotli', 'none', 'gzip']),
+    new Map([
+      ['brotli', value],
+      ['none', value],
+      ['gzip', value],
+    ]),
+  );
 });
 
 if (process.platform !== 'win32') {
@@ -166,7 +170,11 @@ if (process.platform !== 'win32') {
 test('what is no entry is a counted miss: empty, cut off, foreign, of another layout, another serializer, a gzip bomb', async (t) => {
   const { directory, errors } = make(t);
   const metrics = new InMemoryMetrics();
-  const store = new InstrumentedStorage(new LocalFileCache(directory, { onError: (e) => errors.push(e), maxBytes: 100_000 }), metrics, 'files');
+  const store = new InstrumentedStorage(
+    new LocalFileCache(directory, { onError: (e) => errors.push(e), maxBytes: 100_000 }),
+    metrics,
+    'files',
+  );
   await store.set('key', { text: 'x'.repeat(2000) }, 60);
   const path = pathOf(directory, 'key');
   const whole = readFileSync(path);
@@ -420,7 +428,10 @@ test('what is too large, or can not be serialized, is refused, and what was ther
   const { store } = make(t, { maxBytes: 1000 });
   await store.set('key', 'small', 60);
   await t.throwsAsync(store.set('key', 'x'.repeat(1000), 60), { code: 'ERR_STORE', message: /at most 1000 bytes/ });
-  await t.throwsAsync(store.set('key', () => 1, 60), { code: 'ERR_SERIALIZATION' });
+  await t.throwsAsync(
+    store.set('key', () => 1, 60),
+    { code: 'ERR_SERIALIZATION' },
+  );
   t.is(await store.get('key'), 'small');
 });
 

@@ -171,7 +171,8 @@ export class Folder {
     if (!stat.isDirectory()) refuse('it is not a real directory. Where it is a symbolic link, give the path that it leads to');
     if (UID === undefined) return;
     if (stat.uid !== UID) refuse(`it belongs to the user ${stat.uid}, not to ${UID}. Choose a directory of your own`);
-    if ((stat.mode & 0o022) !== 0) refuse(`others may write to it (mode ${(stat.mode & 0o777).toString(8)}). \`chmod 700\` it after a look inside`);
+    if ((stat.mode & 0o022) !== 0)
+      refuse(`others may write to it (mode ${(stat.mode & 0o777).toString(8)}). \`chmod 700\` it after a look inside`);
   }
 }
 
