@@ -19,6 +19,7 @@ export {
   AdvancedCachingError,
   DuplicateWriterError,
   KeyTemplateError,
+  MissingDependencyError,
   MirrorClosedError,
   ProtocolError,
   SerializationError,

@@ -33,10 +33,15 @@ export function asyncCall(setup: Setup): Call {
   });
   const now = (): number => clock.wall() / 1000;
 
+  const onFault = (error: Error, isReported: boolean): void => {
+    if (isReported) recorder.error('get', error);
+    else recorder.storeFailed('get', error);
+  };
+
   const find = async (key: string): Promise<CacheEntry | undefined> => {
     const started = recorder.start();
     try {
-      return await store.getEntry(key);
+      return await store.getEntry(key, onFault);
     } catch (error) {
       recorder.storeFailed('get', error);
       return undefined;

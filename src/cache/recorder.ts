@@ -11,6 +11,7 @@ export class Recorder {
   readonly #metrics: MetricsCollector | undefined;
   readonly #name: string;
   readonly #onError: OnError | undefined;
+  #lastFailure: unknown;
 
   constructor(metrics: MetricsCollector | undefined, name: string, onError: OnError | undefined) {
     this.isOn = metrics !== undefined && metrics !== NULL_METRICS;
@@ -46,9 +47,11 @@ export class Recorder {
     this.#metrics?.recordError(this.#name, { operation, errorType: error instanceof Error ? error.name : typeof error });
   }
 
-  /** A store's error, which no caller gets. */
+  /** A store's error, which no caller gets. Counted each time; a store that refuses every call with one error is reported once. */
   storeFailed(operation: string, error: unknown): void {
     this.error(operation, error);
+    if (error === this.#lastFailure) return;
+    this.#lastFailure = error;
     report(error, this.#onError, `advanced-caching: the store of ${this.#name} failed to ${operation}`);
   }
 

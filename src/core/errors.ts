@@ -105,3 +105,18 @@ export class ProtocolError extends AdvancedCachingError {
     super('ERR_PROTOCOL', message, options);
   }
 }
+
+/** An optional package that isn't installed; the message has the command that installs it. */
+export class MissingDependencyError extends AdvancedCachingError {
+  /** The package's name. */
+  readonly dependency: string;
+
+  constructor(dependency: string, feature: string, options?: ErrorOptions) {
+    super(
+      'ERR_MISSING_DEPENDENCY',
+      `${feature} needs the package \`${dependency}\`, which isn't installed: npm install ${dependency}`,
+      options,
+    );
+    this.dependency = dependency;
+  }
+}

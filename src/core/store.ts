@@ -1,14 +1,23 @@
 import type { CacheEntry } from './entry.js';
 
 /**
+ * Told of something found under a key that is no entry (corrupt, foreign, too large), where the answer is that of an absent key.
+ * `isReported`: somebody has heard of it, so that it is only to be counted; otherwise whoever passed the listener reports it.
+ */
+export type OnFault = (error: Error, isReported: boolean) => void;
+
+/**
  * Where cached values are kept. Durations are seconds. `undefined` means absent; to cache `undefined` itself, go through
  * entries: an entry whose `value` is `undefined` is present.
+ *
+ * A store that can find something unreadable takes an `onFault`; one that wraps other stores hands it on; the others ignore it.
+ * Without one the store reports such a thing itself.
  *
  * `advanced-caching/testing` exports the behavioural suite that every store must pass.
  */
 export interface CacheStorage {
   /** The value, while it is fresh. */
-  get(key: string): Promise<unknown> | unknown;
+  get(key: string, onFault?: OnFault): Promise<unknown> | unknown;
   /** Keeps `value` for `ttl` seconds (0 or more, `Infinity` for ever). */
   set(key: string, value: unknown, ttl: number): Promise<void> | void;
   /** Answers whether there was something to delete. */
@@ -16,7 +25,7 @@ export interface CacheStorage {
   /** Whether `get` would answer a value. */
   exists(key: string): Promise<boolean> | boolean;
   /** The entry, as long as it is held: fresh or stale. */
-  getEntry(key: string): Promise<CacheEntry | undefined> | CacheEntry | undefined;
+  getEntry(key: string, onFault?: OnFault): Promise<CacheEntry | undefined> | CacheEntry | undefined;
   /**
    * Keeps an entry. `hold` says for how many seconds after `entry.freshUntil` it must still be held (a stale window);
    * default 0.
@@ -25,7 +34,7 @@ export interface CacheStorage {
   /** `set`, unless the key holds a fresh value; answers whether it was set. Atomic in every store that several processes share. */
   setIfNotExists(key: string, value: unknown, ttl: number): Promise<boolean> | boolean;
   /** The fresh values among `keys`; absent ones are left out. */
-  getMany(keys: readonly string[]): Promise<Map<string, unknown>> | Map<string, unknown>;
+  getMany(keys: readonly string[], onFault?: OnFault): Promise<Map<string, unknown>> | Map<string, unknown>;
   setMany(items: ReadonlyMap<string, unknown>, ttl: number): Promise<void> | void;
   /** Deletes all that is this store's. */
   clear(): Promise<void> | void;

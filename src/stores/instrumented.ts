@@ -2,7 +2,8 @@ import { performance } from 'node:perf_hooks';
 import type { CacheEntry } from '../core/entry.js';
 import type { MetricsCollector } from '../core/metrics.js';
 import { refuse } from '../core/options.js';
-import { type CacheStorage, type SyncCacheStorage, isCacheStorage, isSyncCacheStorage } from '../core/store.js';
+import { report } from '../core/report.js';
+import { type CacheStorage, type OnFault, type SyncCacheStorage, isCacheStorage, isSyncCacheStorage } from '../core/store.js';
 import { checkMetrics, guardMetrics } from '../metrics/guard.js';
 
 /** What a method of the wrapped store answers: a value at once, or a Promise of it. */
@@ -10,7 +11,8 @@ type Answer<S extends CacheStorage, M extends keyof CacheStorage> = ReturnType<S
 
 /**
  * A store that counts what passes through it, under a name of its own: wrap each level of a chain to see each one's hit rate.
- * It is synchronous when the store is. Errors are counted and thrown on.
+ * It is synchronous when the store is. Errors are counted and thrown on; what the store found and couldn't read is counted as an error
+ * and as a miss.
  *
  * | operation | records |
  * |---|---|
@@ -41,10 +43,10 @@ export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implemen
     this.sync = isSyncCacheStorage(store) as S extends SyncCacheStorage ? true : false;
   }
 
-  get(key: string): Answer<S, 'get'> {
+  get(key: string, onFault?: OnFault): Answer<S, 'get'> {
     return this.#measure(
       'get',
-      () => this.#store.get(key),
+      () => this.#store.get(key, this.#counted(onFault)),
       (value) => this.#found(key, value !== undefined),
     ) as Answer<S, 'get'>;
   }
@@ -69,10 +71,10 @@ export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implemen
     return this.#measure('exists', () => this.#store.exists(key)) as Answer<S, 'exists'>;
   }
 
-  getEntry(key: string): Answer<S, 'getEntry'> {
+  getEntry(key: string, onFault?: OnFault): Answer<S, 'getEntry'> {
     return this.#measure(
       'get',
-      () => this.#store.getEntry(key),
+      () => this.#store.getEntry(key, this.#counted(onFault)),
       (entry) => this.#found(key, entry !== undefined),
     ) as Answer<S, 'getEntry'>;
   }
@@ -89,11 +91,11 @@ export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implemen
     return this.#measure('set', () => this.#store.setIfNotExists(key, value, ttl), count) as Answer<S, 'setIfNotExists'>;
   }
 
-  getMany(keys: readonly string[]): Answer<S, 'getMany'> {
+  getMany(keys: readonly string[], onFault?: OnFault): Answer<S, 'getMany'> {
     const count = (found: unknown): void => {
       for (const key of keys) this.#found(key, (found as Map<string, unknown>).has(key));
     };
-    return this.#measure('get', () => this.#store.getMany(keys), count) as Answer<S, 'getMany'>;
+    return this.#measure('get', () => this.#store.getMany(keys, this.#counted(onFault)), count) as Answer<S, 'getMany'>;
   }
 
   setMany(items: ReadonlyMap<string, unknown>, ttl: number): Answer<S, 'setMany'> {
@@ -105,6 +107,14 @@ export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implemen
 
   clear(): Answer<S, 'clear'> {
     return this.#measure('clear', () => this.#store.clear()) as Answer<S, 'clear'>;
+  }
+
+  #counted(onFault: OnFault | undefined): OnFault {
+    return (error, isReported) => {
+      this.#metrics.recordError(this.#name, { operation: 'get', errorType: error.name });
+      if (onFault) onFault(error, isReported);
+      else if (!isReported) report(error, undefined, `advanced-caching: the store ${this.#name} found what is no entry`);
+    };
   }
 
   #found(key: string, isHit: boolean): void {

@@ -36,7 +36,12 @@ export interface TakenSocket {
   held(): boolean;
 }
 
-export async function takeSocketFile(place: HostPlace, key: string, ref: boolean, onConnection: OnConnection): Promise<TakenSocket | undefined> {
+export async function takeSocketFile(
+  place: HostPlace,
+  key: string,
+  ref: boolean,
+  onConnection: OnConnection,
+): Promise<TakenSocket | undefined> {
   place.ensure();
   const numbers = await socketNumbers(place, key);
   const last = numbers.at(-1) ?? 0;
