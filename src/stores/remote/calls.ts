@@ -64,12 +64,16 @@ export class RemoteCalls {
         this.#breaker?.failed(pass, error);
         reject(error);
       };
+      let isExpired = false;
       const call = deadlines.start((expired) => {
+        isExpired = true;
         const error = new TimeoutError(`${this.#store} didn't answer \`${operation}\` within ${ms / 1000} s`);
         fail(error);
         expired.abort(error);
       });
       const refused = (thrown: unknown): void => {
+        // A client that was aborted rejects too: that is the same failure, and counted.
+        if (isExpired) return;
         deadlines.end(call);
         fail(this.#wrap(operation, toError(thrown)));
       };
