@@ -19,8 +19,8 @@ export {
   AdvancedCachingError,
   DuplicateWriterError,
   KeyTemplateError,
-  MissingDependencyError,
   MirrorClosedError,
+  MissingDependencyError,
   ProtocolError,
   SerializationError,
   SnapshotTooLargeError,
@@ -35,7 +35,7 @@ export type { MetricsCollector } from './core/metrics.js';
 export type { OnError } from './core/report.js';
 export type { Serializer } from './core/serializer.js';
 export { isCacheStorage, isSyncCacheStorage } from './core/store.js';
-export type { CacheStorage, StoreOption, SyncCacheStorage } from './core/store.js';
+export type { CacheStorage, OnFault, StoreOption, SyncCacheStorage } from './core/store.js';
 export { guardMetrics } from './metrics/guard.js';
 export { InMemoryMetrics } from './metrics/in-memory.js';
 export type { CacheCounts, LatencyStats, MemoryStats, MetricsStats } from './metrics/in-memory.js';
@@ -44,6 +44,7 @@ export type { Loader, LoaderContext } from './scheduler/loader.js';
 export { piscinaLoader } from './scheduler/piscina.js';
 export type { PiscinaLoaderOptions, PiscinaPool, PiscinaTask } from './scheduler/piscina.js';
 export { serializers } from './serializers/resolve.js';
+export type { ProtobufType } from './serializers/protobuf.js';
 export type { SerializerName, SerializerOption } from './serializers/resolve.js';
 export { GCSCache } from './stores/gcs.js';
 export type { GCSCacheOptions, GCSClientLike } from './stores/gcs.js';
@@ -51,6 +52,9 @@ export { InMemCache } from './stores/in-mem.js';
 export type { InMemCacheOptions } from './stores/in-mem.js';
 export { InstrumentedStorage } from './stores/instrumented.js';
 export type { ObjectStoreOptions } from './stores/objects/store.js';
+export { RedisCache } from './stores/redis/redis-cache.js';
+export type { RedisCacheOptions } from './stores/redis/redis-cache.js';
+export type { RedisClient } from './stores/redis/client.js';
 export type { RemoteOptions } from './stores/remote/options.js';
 export { S3Cache } from './stores/s3.js';
 export type { S3CacheOptions, S3ClientLike } from './stores/s3.js';

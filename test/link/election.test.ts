@@ -12,7 +12,11 @@ for (const sockets of KINDS) {
       const granted = await until(() => all(members, 'granted').find(({ epoch }) => epoch === round), `grant ${round}`);
       const writer = members.find(({ pid }) => pid === granted.pid)!;
       const others = members.filter((member) => member !== writer && member.child.signalCode === null);
-      await until(() => others.every((member) => member.events.findLast(({ event }) => event === 'live' || event === 'interrupted')?.event === 'live'), 'all stand by');
+      await until(
+        () =>
+          others.every((member) => member.events.findLast(({ event }) => event === 'live' || event === 'interrupted')?.event === 'live'),
+        'all stand by',
+      );
       t.is(all(members, 'granted').length, round, 'nobody else was granted');
       await writer.ask({ do: 'publish' });
       await until(() => others.every((member) => member.of('snapshot').at(-1)?.epoch === round), 'all have it');
@@ -90,7 +94,10 @@ test.serial('a hundred writers killed at random moments of their publishes: noth
   for (let round = 1; round <= 100; round += 1) {
     const granted = await until(() => all(candidates, 'granted').find(({ epoch }) => epoch === round), `grant ${round}`);
     t.true(granted.whole, 'what the last writer left is whole');
-    t.deepEqual(granted.files!.filter((name) => name.endsWith('.tmp')), []);
+    t.deepEqual(
+      granted.files!.filter((name) => name.endsWith('.tmp')),
+      [],
+    );
     if (killedAt > 0) times.push(granted.at! - killedAt);
     enlist();
     const writer = candidates.find(({ pid }) => pid === granted.pid)!;

@@ -57,7 +57,12 @@ async function lead(t: ExecutionContext, place: HostPlace) {
 }
 
 /** A writer that speaks the protocol, and says what the test wants. */
-async function fakeWriter(t: ExecutionContext, place: HostPlace, onMessage: (socket: Socket, message: ReaderMessage) => void, token = place.token()): Promise<Server> {
+async function fakeWriter(
+  t: ExecutionContext,
+  place: HostPlace,
+  onMessage: (socket: Socket, message: ReaderMessage) => void,
+  token = place.token(),
+): Promise<Server> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     t.teardown(() => socket.destroy());
@@ -115,7 +120,17 @@ linux('garbage closes the connection it came from, and no other', async (t) => {
   const seen = follow(t, place);
   await until(() => seen.states.at(-1) === 'live', 'live');
   const path = socketName(place, place.token(), 'k');
-  const attacks = ['\n', 'x'.repeat(100_000), '["join"]\n', '["ack",0]\n', '["ack",1]\n', `["join",1,"aa","${'0'.repeat(64)}",0,0]\n`, '["join",1,"aa","bb",1e999,0]\n', '{"__proto__":1}\n', '[[]]\n'];
+  const attacks = [
+    '\n',
+    'x'.repeat(100_000),
+    '["join"]\n',
+    '["ack",0]\n',
+    '["ack",1]\n',
+    `["join",1,"aa","${'0'.repeat(64)}",0,0]\n`,
+    '["join",1,"aa","bb",1e999,0]\n',
+    '{"__proto__":1}\n',
+    '[[]]\n',
+  ];
   for (const attack of attacks) {
     const socket = connect(path);
     socket.on('error', () => undefined);
@@ -177,7 +192,10 @@ for (const sockets of KINDS) {
     // A socket file goes with its directory, and so does the lease: it is taken anew, under a higher epoch.
     const publish = async (): Promise<boolean> => {
       const epoch = grants.at(-1)!.epoch;
-      return candidate.publish(snapshotOf(epoch, 8)).then(() => true, () => false);
+      return candidate.publish(snapshotOf(epoch, 8)).then(
+        () => true,
+        () => false,
+      );
     };
     await until(publish, 'published again');
     await until(() => seen.snapshots.at(-1)?.version === 8, 'told again');

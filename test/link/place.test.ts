@@ -97,7 +97,8 @@ function application(t: Parameters<typeof scratch>[0]): string {
 test('the namespace is the real path of the application', (t) => {
   const root = application(t);
   const app = join(root, 'releases', '5');
-  const of = (main: string | undefined, env: Record<string, string> = {}, cwd = join(root, 'plain')): string => namespaceOf({ env, main, cwd });
+  const of = (main: string | undefined, env: Record<string, string> = {}, cwd = join(root, 'plain')): string =>
+    namespaceOf({ env, main, cwd });
   t.is(of(join(app, 'src/main.js')), app);
   t.is(of(join(app, 'src/main')), app, 'without its extension');
   t.is(of(app), app, '`node .`');
@@ -132,6 +133,12 @@ test('processes, worker threads, cluster workers and `node -e` agree on it', (t)
     t.is(stderr, '');
     return stdout.trim().split('\n').sort();
   };
-  t.deepEqual(run([join(root, 'current/src/main.js')], root), ['cluster', 'main', 'thread', 'thread before main'].map((who) => `${who} ${app}`));
-  t.deepEqual(run(['--input-type=module', '-e', `import { defaultNamespace } from '${module}'; console.log(defaultNamespace())`, 'src'], app), [app]);
+  t.deepEqual(
+    run([join(root, 'current/src/main.js')], root),
+    ['cluster', 'main', 'thread', 'thread before main'].map((who) => `${who} ${app}`),
+  );
+  t.deepEqual(
+    run(['--input-type=module', '-e', `import { defaultNamespace } from '${module}'; console.log(defaultNamespace())`, 'src'], app),
+    [app],
+  );
 });

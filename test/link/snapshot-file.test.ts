@@ -1,6 +1,21 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync, chownSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+  chownSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,7 +58,10 @@ test('the age of a snapshot of another boot comes from the wall clock', (t) => {
   const snapshot = snapshotOf(1, 1);
   const bytes = Buffer.concat([encodeHeader('k', snapshot), snapshot.bytes]);
   const clock = { ...systemClock, wall: () => snapshot.createdAt + 5000, monotonic: () => 99_000 };
-  t.is(decodeSnapshot(Buffer.from(bytes), 'k', 100, clock).createdAtMonotonic, existsSync('/proc/sys/kernel/random/boot_id') ? 1234.5 : 94_000);
+  t.is(
+    decodeSnapshot(Buffer.from(bytes), 'k', 100, clock).createdAtMonotonic,
+    existsSync('/proc/sys/kernel/random/boot_id') ? 1234.5 : 94_000,
+  );
   const other = Buffer.from(encodeHeader('k', snapshot));
   other.fill(0xab, 64, 80);
   t.is(decodeSnapshot(resum(Buffer.concat([other, snapshot.bytes])), 'k', 100, clock).createdAtMonotonic, 94_000);
@@ -78,7 +96,8 @@ test('of random changes of a file, none is accepted', (t) => {
     }
   }
   t.is(accepted, 0);
-  for (let length = 0; length < good.length; length += 1) t.throws(() => decodeSnapshot(Buffer.from(good.subarray(0, length)), 'key', 1000, systemClock), { instanceOf: WireFormatError });
+  for (let length = 0; length < good.length; length += 1)
+    t.throws(() => decodeSnapshot(Buffer.from(good.subarray(0, length)), 'key', 1000, systemClock), { instanceOf: WireFormatError });
   t.throws(() => decodeSnapshot(Buffer.concat([good, Buffer.alloc(1)]), 'key', 1000, systemClock), { instanceOf: WireFormatError });
 });
 
@@ -181,7 +200,9 @@ posix('a write that finds no space leaves the old snapshot, and no temporary fil
   const directory = scratch(t);
   const fixture = fileURLToPath(new URL('fixtures/full.js', import.meta.url));
   // A limit for file sizes gives the same failure in the middle of a write as a full disk, without being root.
-  const output = execFileSync('sh', ['-c', 'trap "" XFSZ; ulimit -f 64; exec "$0" "$@"', process.execPath, fixture, directory], { encoding: 'utf8' });
+  const output = execFileSync('sh', ['-c', 'trap "" XFSZ; ulimit -f 64; exec "$0" "$@"', process.execPath, fixture, directory], {
+    encoding: 'utf8',
+  });
   const { error, code, version, names } = JSON.parse(output);
   t.is(code, 'ERR_STORE');
   t.regex(error, /Can't write .*EFBIG/);
@@ -209,10 +230,19 @@ test('the janitor takes what the dead left of this key, and nothing else', async
   };
   const own = place.path('k').slice(place.directory.length + 1);
   const other = place.path('other').slice(place.directory.length + 1);
-  const gone = [make(`${own}.${dead}.0123456789ab.tmp`), make(`${own}.epoch.${dead}.0123456789ab.tmp`), make(`token.${dead}.0123456789ab.tmp`)];
+  const gone = [
+    make(`${own}.${dead}.0123456789ab.tmp`),
+    make(`${own}.epoch.${dead}.0123456789ab.tmp`),
+    make(`token.${dead}.0123456789ab.tmp`),
+  ];
   gone.push(make(`${own}.${process.pid}.0123456789ab.tmp`), make(`${own}.${alive}.00000000000a.tmp`));
   utimesSync(join(place.directory, gone[4]!), 0, 0);
-  const kept = [make(`${own}.${alive}.0123456789ab.tmp`), make(`${other}.${dead}.0123456789ab.tmp`), make(`${own}.${dead}.tmp`), make('mine.tmp')];
+  const kept = [
+    make(`${own}.${alive}.0123456789ab.tmp`),
+    make(`${other}.${dead}.0123456789ab.tmp`),
+    make(`${own}.${dead}.tmp`),
+    make('mine.tmp'),
+  ];
   t.is(await sweep(place, 'k', systemClock), gone.length);
   t.deepEqual(readdirSync(place.directory).sort(), kept.sort());
 });

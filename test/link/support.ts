@@ -8,7 +8,8 @@ import { hostPlace, type HostPlace, type SocketKind } from '../../dist/link/host
 import type { Snapshot } from '../../dist/core/snapshot.js';
 
 /** The other kind of socket is tested on this platform too. */
-export const KINDS: readonly SocketKind[] = process.platform === 'linux' ? ['abstract', 'file'] : [process.platform === 'win32' ? 'pipe' : 'file'];
+export const KINDS: readonly SocketKind[] =
+  process.platform === 'linux' ? ['abstract', 'file'] : [process.platform === 'win32' ? 'pipe' : 'file'];
 
 const MEMBER = fileURLToPath(new URL('fixtures/member.js', import.meta.url));
 
@@ -36,7 +37,13 @@ export interface MemberEvent {
   readonly rss?: number;
   readonly fds?: number;
   readonly files?: readonly string[];
-  readonly status?: { readonly state: string; readonly epoch: number; readonly version: number; readonly readers: number; readonly connections: number };
+  readonly status?: {
+    readonly state: string;
+    readonly epoch: number;
+    readonly version: number;
+    readonly readers: number;
+    readonly connections: number;
+  };
 }
 
 /** A child process in the role of a candidate or follower, and all it told. */
@@ -82,7 +89,11 @@ export class Member {
 }
 
 /** Polls for a condition; rejects when the deadline passes. */
-export async function until<T>(condition: () => T | undefined | false | Promise<T | undefined | false>, what: string, deadline = 30_000): Promise<T> {
+export async function until<T>(
+  condition: () => T | undefined | false | Promise<T | undefined | false>,
+  what: string,
+  deadline = 30_000,
+): Promise<T> {
   const end = Date.now() + deadline;
   for (;;) {
     const result = await condition();

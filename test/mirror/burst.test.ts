@@ -25,7 +25,15 @@ interface Result {
 
 function publishOne(ring: Ring, version: number): void {
   const value = { version, square: version * version, rows: Array(version % 50).fill(version) };
-  publish(ring, { epoch: 1, version, createdAt: 0, createdAtMonotonic: 0, freshFor: 0, codec: 'json', bytes: serializers.json.dumps(value) });
+  publish(ring, {
+    epoch: 1,
+    version,
+    createdAt: 0,
+    createdAtMonotonic: 0,
+    freshFor: 0,
+    codec: 'json',
+    bytes: serializers.json.dumps(value),
+  });
 }
 
 /** Bytes more per publish, by least squares: a single high sample doesn't make a slope. */
@@ -40,11 +48,16 @@ function slope(samples: readonly { x: number; y: number }[]): number {
 test.serial('10,000 publishes while four threads read: every value true, in order, decoded once', async (t) => {
   t.timeout(120_000);
   const ring = createRing(MIB);
-  const workers = Array.from({ length: 4 }, () => new Worker(new URL('./threads/burst.js', import.meta.url), { workerData: { buffer: ring.buffer, last: PUBLISHES } }));
+  const workers = Array.from(
+    { length: 4 },
+    () => new Worker(new URL('./threads/burst.js', import.meta.url), { workerData: { buffer: ring.buffer, last: PUBLISHES } }),
+  );
   try {
     const ready = workers.map((worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject)));
     await Promise.all(ready);
-    const results = workers.map((worker) => new Promise<Result>((resolve, reject) => worker.once('message', resolve).once('error', reject)));
+    const results = workers.map(
+      (worker) => new Promise<Result>((resolve, reject) => worker.once('message', resolve).once('error', reject)),
+    );
     for (let version = 1; version <= PUBLISHES; version++) {
       publishOne(ring, version);
       // Breath for the readers, two cores or not.
@@ -86,7 +99,9 @@ test.serial('200,000 publishes into a watched ring leave heap and memory flat', 
   t.true(wakes > 0);
   t.is(readHealth(ring).since, 200_000);
   const perHundredThousand = (samples: { x: number; y: number }[]): number => (slope(samples) * 1e5) / MIB;
-  t.log(`per 100,000 publishes: heap ${perHundredThousand(heap).toFixed(2)} MiB, RSS ${perHundredThousand(resident).toFixed(2)} MiB; ${wakes} wake-ups`);
+  t.log(
+    `per 100,000 publishes: heap ${perHundredThousand(heap).toFixed(2)} MiB, RSS ${perHundredThousand(resident).toFixed(2)} MiB; ${wakes} wake-ups`,
+  );
   t.true(perHundredThousand(heap) < 1);
   t.true(perHundredThousand(resident) < 8);
 });

@@ -216,9 +216,23 @@ test.serial('garbage on the channel and in the environment is refused, not throw
     const seen: Ring[] = [];
     const off = seekRing('h', (ring) => seen.push(ring));
     announceFrom(
-      null, undefined, 1, 'ring', [], {}, { type: 'ring' }, { type: 'ring', key: 7 }, { type: 'ring', key: {}, buffer: createRing(8).buffer },
-      { type: 'gone', key: 'h' }, { type: 'gone' }, { type: 'ask' }, { type: 'ask', key: null }, { type: 'of the future', key: 'h' }, { key: 'h' },
-      { type: 'ring', key: 'h', buffer: null }, { type: 'ring', key: 'h', buffer: new SharedArrayBuffer(4096) },
+      null,
+      undefined,
+      1,
+      'ring',
+      [],
+      {},
+      { type: 'ring' },
+      { type: 'ring', key: 7 },
+      { type: 'ring', key: {}, buffer: createRing(8).buffer },
+      { type: 'gone', key: 'h' },
+      { type: 'gone' },
+      { type: 'ask' },
+      { type: 'ask', key: null },
+      { type: 'of the future', key: 'h' },
+      { key: 'h' },
+      { type: 'ring', key: 'h', buffer: null },
+      { type: 'ring', key: 'h', buffer: new SharedArrayBuffer(4096) },
       { type: 'ring', key: '__proto__', buffer: new ArrayBuffer(1) },
     );
     const ring = createRing(64);
@@ -274,5 +288,8 @@ test.serial('1,000 rings come and go and leave nothing: no environment data, lis
   }
   t.is(knownRings().size, 0);
   t.is(readdirSync('/proc/self/fd').length, fds);
-  t.deepEqual(process.eventNames().map((name) => process.listenerCount(name)), listeners);
+  t.deepEqual(
+    process.eventNames().map((name) => process.listenerCount(name)),
+    listeners,
+  );
 });

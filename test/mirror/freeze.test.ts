@@ -4,7 +4,16 @@ import { deepFreeze } from '../../dist/mirror/freeze.js';
 test('everything plain is frozen, at any depth', (t) => {
   const value = { a: [{ b: { c: [1, [2, {}]] } }], d: new Date(0), e: null, f: undefined, g: 'text' };
   t.is(deepFreeze(value), value);
-  for (const part of [value, value.a, value.a[0], value.a[0]?.b, value.a[0]?.b.c, value.a[0]?.b.c[1], (value.a[0]?.b.c[1] as unknown[])[1], value.d]) {
+  for (const part of [
+    value,
+    value.a,
+    value.a[0],
+    value.a[0]?.b,
+    value.a[0]?.b.c,
+    value.a[0]?.b.c[1],
+    (value.a[0]?.b.c[1] as unknown[])[1],
+    value.d,
+  ]) {
     t.true(Object.isFrozen(part));
   }
   t.throws(() => value.a.push({ b: { c: [] } }), { instanceOf: TypeError });

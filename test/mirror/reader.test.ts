@@ -9,13 +9,29 @@ import { createReader, type Reader, type ReaderOptions } from '../../dist/mirror
 import { serializers } from '../../dist/serializers/resolve.js';
 
 function snapshot(version: number, value: unknown, more: Partial<Snapshot> = {}): Snapshot {
-  return { epoch: 1, version, createdAt: 0, createdAtMonotonic: 0, freshFor: Infinity, codec: 'json', bytes: serializers.json.dumps(value), ...more };
+  return {
+    epoch: 1,
+    version,
+    createdAt: 0,
+    createdAtMonotonic: 0,
+    freshFor: Infinity,
+    codec: 'json',
+    bytes: serializers.json.dumps(value),
+    ...more,
+  };
 }
 
 function setUp(options: Partial<ReaderOptions> = {}): { ring: Ring; reader: Reader<unknown>; errors: Error[] } {
   const ring = createRing(1024, 2);
   const errors: Error[] = [];
-  const reader = createReader<unknown>({ key: 'k', maxBytes: 1024, freeze: true, clock: systemClock, onError: (error) => errors.push(error), ...options });
+  const reader = createReader<unknown>({
+    key: 'k',
+    maxBytes: 1024,
+    freeze: true,
+    clock: systemClock,
+    onError: (error) => errors.push(error),
+    ...options,
+  });
   reader.attach(ring);
   return { ring, reader, errors };
 }
@@ -52,7 +68,10 @@ test('every read is counted', (t) => {
   }
 });
 
-const bad: Record<string, { more: Partial<Snapshot>; error: typeof WireFormatError | typeof SerializationError; decodes: number; spoil?: boolean }> = {
+const bad: Record<
+  string,
+  { more: Partial<Snapshot>; error: typeof WireFormatError | typeof SerializationError; decodes: number; spoil?: boolean }
+> = {
   'a corrupt one': { more: {}, error: WireFormatError, decodes: 0, spoil: true },
   'one that is too large': { more: { bytes: new Uint8Array(101) }, error: SnapshotTooLargeError, decodes: 0 },
   'one of an unknown format': { more: { codec: 'nobody-knows' }, error: WireFormatError, decodes: 1 },
@@ -97,7 +116,11 @@ test('a throwing onError, and one that reads again, hurt nobody', async (t) => {
 });
 
 test('a custom serializer: it decides, unless the snapshot names another', (t) => {
-  const upper = { name: 'upper', dumps: () => new Uint8Array(0), loads: (bytes: Uint8Array) => Buffer.from(bytes).toString().toUpperCase() };
+  const upper = {
+    name: 'upper',
+    dumps: () => new Uint8Array(0),
+    loads: (bytes: Uint8Array) => Buffer.from(bytes).toString().toUpperCase(),
+  };
   const { ring, reader, errors } = setUp({ serializer: upper });
   publish(ring, snapshot(1, 0, { codec: 'upper', bytes: Buffer.from('abc') }));
   t.is(reader.read(), 'ABC');

@@ -34,7 +34,9 @@ async function run(load: Load, share: number, enough: (so: { takes: number; read
   const control = new Int32Array(new SharedArrayBuffer(64));
   const workers: Worker[] = [];
   const start = (role: string): Promise<Counts> => {
-    const worker = new Worker(new URL('./threads/stress.js', import.meta.url), { workerData: { role, buffer: ring.buffer, control, ...load } });
+    const worker = new Worker(new URL('./threads/stress.js', import.meta.url), {
+      workerData: { role, buffer: ring.buffer, control, ...load },
+    });
     workers.push(worker);
     return new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   };
@@ -53,7 +55,14 @@ async function run(load: Load, share: number, enough: (so: { takes: number; read
     Atomics.store(control, 0, 1);
     const [writer, ...readers] = await ended;
     const sum = (name: keyof Counts): number => readers.reduce((total, reader) => total + reader[name], 0);
-    return { published: (writer as Counts).published, takes: sum('takes'), reads: sum('reads'), decodes: sum('decodes'), busy: sum('busy'), wrong: sum('wrong') };
+    return {
+      published: (writer as Counts).published,
+      takes: sum('takes'),
+      reads: sum('reads'),
+      decodes: sum('decodes'),
+      busy: sum('busy'),
+      wrong: sum('wrong'),
+    };
   } finally {
     await Promise.all(workers.map((worker) => worker.terminate()));
   }
@@ -62,7 +71,11 @@ async function run(load: Load, share: number, enough: (so: { takes: number; read
 const total = { takes: 0, reads: 0 };
 
 function tell(t: ExecutionContext, counts: Counts): void {
-  t.log(Object.entries(counts).map(([name, count]) => `${(count as number).toLocaleString('en')} ${name}`).join(', '));
+  t.log(
+    Object.entries(counts)
+      .map(([name, count]) => `${(count as number).toLocaleString('en')} ${name}`)
+      .join(', '),
+  );
 }
 
 const sound: readonly [name: string, share: number, takes: number, load: Load][] = [
@@ -80,7 +93,7 @@ for (const [name, share, takes, load] of sound) {
     const counts = await run(load, share, (so) => so.takes >= takes);
     tell(t, counts);
     t.is(counts.wrong, 0);
-    t.true(counts.published > 20_000 || load.sizes.at(-1) as number > 1024, 'the version wrapped');
+    t.true(counts.published > 20_000 || (load.sizes.at(-1) as number) > 1024, 'the version wrapped');
     t.true(counts.decodes > 0);
     total.takes += counts.takes;
     total.reads += counts.reads;

@@ -74,7 +74,9 @@ test.serial('no wake-up is lost under 10,000 publishes of another thread', async
     wakes++;
     seen = Atomics.load(ring.words, VERSION);
   });
-  const worker = new Worker(new URL('./threads/publisher.js', import.meta.url), { workerData: { buffer: ring.buffer, count: 10_000, bursts: 200 } });
+  const worker = new Worker(new URL('./threads/publisher.js', import.meta.url), {
+    workerData: { buffer: ring.buffer, count: 10_000, bursts: 200 },
+  });
   await new Promise((resolve, reject) => worker.once('exit', resolve).once('error', reject));
   t.is(Atomics.load(ring.words, VERSION), 10_000);
   await until(() => seen === 10_000);
@@ -90,7 +92,9 @@ test.serial('a writer that is faster than the listener does not starve the event
     const from = Atomics.load(ring.words, VERSION);
     for (const deadline = Date.now() + 10_000; Atomics.load(ring.words, VERSION) === from && Date.now() < deadline; );
   });
-  const worker = new Worker(new URL('./threads/publisher.js', import.meta.url), { workerData: { buffer: ring.buffer, count: Infinity, bursts: Infinity } });
+  const worker = new Worker(new URL('./threads/publisher.js', import.meta.url), {
+    workerData: { buffer: ring.buffer, count: Infinity, bursts: Infinity },
+  });
   try {
     await until(() => Atomics.load(ring.words, VERSION) > 1000);
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 1));

@@ -1,4 +1,4 @@
-import { AdvancedCachingError, StoreError, TimeoutError } from '../../core/errors.js';
+import { AdvancedCachingError, StoreError, TimeoutError, WireFormatError } from '../../core/errors.js';
 import { toError } from '../../core/report.js';
 import { Breaker } from './breaker.js';
 import { type Call, Deadlines } from './deadlines.js';
@@ -7,6 +7,8 @@ import type { RemoteSettings } from './options.js';
 export interface RemoteCallsOptions {
   /** What the store is called in messages: `'RedisCache'`. */
   readonly store: string;
+  /** Whether an error is the server's word on what the key holds, and no failure: it comes as a `WireFormatError`. Default: none is. */
+  readonly isForeign?: (error: Error) => boolean;
   /** Why a call failed, in words that hold no key, value or credential. Default: the error's `code`, or its name. */
   readonly reason?: (error: Error) => string;
 }
@@ -17,15 +19,17 @@ export interface RemoteCallsOptions {
  */
 export class RemoteCalls {
   readonly #store: string;
+  readonly #isForeign: (error: Error) => boolean;
   readonly #reason: (error: Error) => string;
   readonly #settings: Pick<RemoteSettings, 'readMs' | 'writeMs'>;
   readonly #reads: Deadlines;
   readonly #writes: Deadlines;
   readonly #breaker: Breaker | undefined;
 
-  constructor({ store, reason = reasonOf }: RemoteCallsOptions, settings: RemoteSettings) {
+  constructor({ store, isForeign = () => false, reason = reasonOf }: RemoteCallsOptions, settings: RemoteSettings) {
     const { readMs, writeMs, breaker, clock } = settings;
     this.#store = store;
+    this.#isForeign = isForeign;
     this.#reason = reason;
     this.#settings = settings;
     this.#reads = new Deadlines(readMs, clock);
@@ -37,14 +41,25 @@ export class RemoteCalls {
    * @param operation for messages: `'get'`, `'clear'`
    * @param start asks the server. Its rejection is the server's failure: an answer such as "not found" must be resolved with.
    * @param finish what becomes of the answer; what it throws is the caller's and no failure of the server
+   * @param rescue what is answered where the key holds something foreign, instead of rejecting
    */
-  read<A, T = A>(operation: string, start: (call: Call) => PromiseLike<A>, finish?: (answer: A) => T): Promise<T> {
-    return this.#run(this.#reads, this.#settings.readMs, operation, start, finish);
+  read<A, T = A>(
+    operation: string,
+    start: (call: Call) => PromiseLike<A>,
+    finish?: (answer: A) => T,
+    rescue?: (error: WireFormatError) => T,
+  ): Promise<T> {
+    return this.#run(this.#reads, this.#settings.readMs, operation, start, finish, rescue);
   }
 
   /** As `read`, with the longer deadline of writes. */
-  write<A, T = A>(operation: string, start: (call: Call) => PromiseLike<A>, finish?: (answer: A) => T): Promise<T> {
-    return this.#run(this.#writes, this.#settings.writeMs, operation, start, finish);
+  write<A, T = A>(
+    operation: string,
+    start: (call: Call) => PromiseLike<A>,
+    finish?: (answer: A) => T,
+    rescue?: (error: WireFormatError) => T,
+  ): Promise<T> {
+    return this.#run(this.#writes, this.#settings.writeMs, operation, start, finish, rescue);
   }
 
   #run<A, T>(
@@ -53,6 +68,7 @@ export class RemoteCalls {
     operation: string,
     start: (call: Call) => PromiseLike<A>,
     finish: ((answer: A) => T) | undefined,
+    rescue: ((error: WireFormatError) => T) | undefined,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const pass = this.#breaker?.enter() ?? 'call';
@@ -64,28 +80,28 @@ export class RemoteCalls {
         this.#breaker?.failed(pass, error);
         reject(error);
       };
-      let isExpired = false;
+      const settle = <X>(act: (input: X) => T, input: X): void => {
+        this.#breaker?.succeeded();
+        try {
+          resolve(act(input));
+        } catch (error) {
+          reject(error);
+        }
+      };
       const call = deadlines.start((expired) => {
-        isExpired = true;
         const error = new TimeoutError(`${this.#store} didn't answer \`${operation}\` within ${ms / 1000} s`);
         fail(error);
         expired.abort(error);
       });
       const refused = (thrown: unknown): void => {
-        // A client that was aborted rejects too: that is the same failure, and counted.
-        if (isExpired) return;
-        deadlines.end(call);
-        fail(this.#wrap(operation, toError(thrown)));
+        if (!deadlines.end(call)) return;
+        const error = toError(thrown);
+        if (this.#isForeign(error)) settle(rescue ?? raise, new WireFormatError(`${this.#store} found what is no entry`));
+        else fail(this.#wrap(operation, error));
       };
       try {
         start(call).then((answer) => {
-          deadlines.end(call);
-          this.#breaker?.succeeded();
-          try {
-            resolve(finish ? finish(answer) : (answer as unknown as T));
-          } catch (error) {
-            reject(error);
-          }
+          if (deadlines.end(call)) settle(finish ?? (same as (answer: A) => T), answer);
         }, refused);
       } catch (error) {
         refused(error);
@@ -101,4 +117,12 @@ export class RemoteCalls {
 
 function reasonOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}
+
+function same<A>(answer: A): A {
+  return answer;
+}
+
+function raise(error: WireFormatError): never {
+  throw error;
 }

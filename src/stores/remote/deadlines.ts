@@ -53,9 +53,11 @@ export class Deadlines {
     return call;
   }
 
-  end(call: Call): void {
-    this.#pending.delete(call);
+  /** Answers whether the call was still within its time. */
+  end(call: Call): boolean {
+    const isInTime = this.#pending.delete(call);
     if (this.#pending.size === 0) this.#timer?.unref();
+    return isInTime;
   }
 
   #arm(ms: number): void {

@@ -52,8 +52,7 @@ export class EntryCodec {
       const { freshUntil, createdAt, payload } = decodeEntry(bytes);
       return { value: this.#load(payload), freshUntil, createdAt };
     } catch (error) {
-      this.fault(toError(error), onFault);
-      return undefined;
+      return this.fault(toError(error), onFault);
     }
   }
 
@@ -65,8 +64,7 @@ export class EntryCodec {
       const entry: DecodedEntry = decodeEntry(bytes);
       return now < entry.freshUntil ? { value: this.#load(entry.payload) } : undefined;
     } catch (error) {
-      this.fault(toError(error), onFault);
-      return undefined;
+      return this.fault(toError(error), onFault);
     }
   }
 
@@ -76,8 +74,8 @@ export class EntryCodec {
       throw new WireFormatError(`${this.#store} found an entry of ${size} bytes; at most ${this.#maxBytes} are read`);
   }
 
-  /** Tells whom it concerns, once, that what was found is no entry. */
-  fault(error: Error, onFault: OnFault | undefined): void {
+  /** Tells whom it concerns, once, that what was found is no entry. Answers what an absent key would. */
+  fault(error: Error, onFault: OnFault | undefined): undefined {
     const isReported = this.#onError !== undefined;
     if (isReported) report(error, this.#onError, this.#store);
     if (onFault) onFault(error, isReported);

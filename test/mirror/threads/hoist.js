@@ -10,7 +10,15 @@ import { publish } from '../../../dist/mirror/protocol.js';
 import { createReader } from '../../../dist/mirror/reader.js';
 
 /** @param {number} version */
-const snapshot = (version) => ({ epoch: 1, version, createdAt: 0, createdAtMonotonic: 0, freshFor: 0, codec: 'json', bytes: Buffer.from(String(version)) });
+const snapshot = (version) => ({
+  epoch: 1,
+  version,
+  createdAt: 0,
+  createdAtMonotonic: 0,
+  freshFor: 0,
+  codec: 'json',
+  bytes: Buffer.from(String(version)),
+});
 
 if (isMainThread) {
   const results = [];

@@ -10,7 +10,8 @@ const ring = createRing(64);
 const off = watch(ring, () => {});
 if (isMainThread) {
   process.on('exit', () => console.log('end'));
-  if (how === 'woken') publish(ring, { epoch: 1, version: 1, createdAt: 0, createdAtMonotonic: 0, freshFor: 0, codec: 'json', bytes: new Uint8Array(8) });
+  if (how === 'woken')
+    publish(ring, { epoch: 1, version: 1, createdAt: 0, createdAtMonotonic: 0, freshFor: 0, codec: 'json', bytes: new Uint8Array(8) });
   if (how === 'off') off();
   if (how === 'terminated') {
     // A thread that is kept alive, and ended while its waiter is pending.

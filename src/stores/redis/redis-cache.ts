@@ -1,0 +1,307 @@
+import { toSeconds } from '../../core/duration.js';
+import type { CacheEntry } from '../../core/entry.js';
+import { StoreError, WireFormatError } from '../../core/errors.js';
+import { checkBoolean, checkKey, checkOptions, refuse } from '../../core/options.js';
+import type { CacheStorage, OnFault } from '../../core/store.js';
+import { HEADER_BYTES, decodeHeader } from '../../wire/entry.js';
+import { RemoteCalls } from '../remote/calls.js';
+import { EntryCodec } from '../remote/entry-codec.js';
+import { LastWritten } from '../remote/last-written.js';
+import { type RemoteOptions, type RemoteSettings, remoteSettings } from '../remote/options.js';
+import { type BatchCommand, runBatch } from './batches.js';
+import { type RedisClient, checkClient, isCutOff } from './client.js';
+import { isForeign, reasonOf } from './replies.js';
+import { NEVER, NO_STRING, PROLONG, REPLACE, run } from './scripts.js';
+import { sweep } from './sweep.js';
+
+export interface RedisCacheOptions extends RemoteOptions {
+  /** Before every key: `'app:'`. What `clear()` clears. Default: none. */
+  readonly prefix?: string;
+}
+
+/** An entry on its way: what is written, and for how long Redis is to hold it (milliseconds, `Infinity` for ever). */
+interface Outgoing {
+  readonly name: string;
+  readonly bytes: Buffer;
+  readonly life: number;
+}
+
+/** Longer than this Redis needn't be told to forget: 30,000 years. */
+const LONGEST = 1e15;
+
+const GET: BatchCommand<string> = {
+  keyOf: (name) => name,
+  queue: (pipeline, name) => pipeline.getBuffer(name),
+  alone: (client, name) => client.getBuffer(name),
+};
+
+const SET: BatchCommand<Outgoing> = {
+  keyOf: ({ name }) => name,
+  queue: (pipeline, { name, bytes, life }) => (life > LONGEST ? pipeline.set(name, bytes) : pipeline.set(name, bytes, 'PX', life)),
+  alone: (client, outgoing) => write(client, outgoing),
+};
+
+const UNLINK: BatchCommand<string> = {
+  keyOf: (name) => name,
+  queue: (pipeline, name) => pipeline.unlink(name),
+  alone: (client, name) => client.unlink(name),
+};
+
+/**
+ * A store in Redis, shared by all who use the same server and prefix, the Python library included.
+ *
+ * Every operation is one round trip; many keys are one pipeline for each node. Redis itself drops an entry when its time, and its stale window,
+ * is over. An operation that takes longer than `timeout` rejects, and a Redis that keeps failing isn't asked for a while: `cache()` then
+ * calls the function. Give it a client that doesn't keep commands for a dead connection (see docs/stores/redis.md).
+ *
+ * @example
+ * const store = new RedisCache(new Redis(url, { enableOfflineQueue: false }), { prefix: 'app:' });
+ * const getUser = cache('1m', { key: 'user:{id}', stale: '30s', store })(async (id: number) => db.users.find(id));
+ */
+export class RedisCache implements CacheStorage {
+  readonly #client: RedisClient;
+  readonly #prefix: string;
+  readonly #settings: RemoteSettings;
+  readonly #calls: RemoteCalls;
+  readonly #codec: EntryCodec;
+  readonly #lastWritten: LastWritten | undefined;
+
+  /** @throws TypeError or RangeError for what isn't a client and for options that can't be meant, MissingDependencyError for a serializer's package */
+  constructor(client: RedisClient, options: RedisCacheOptions = {}) {
+    checkClient(client);
+    this.#settings = remoteSettings('RedisCache', options, ['prefix']);
+    const { prefix = '' } = options;
+    if (typeof prefix !== 'string' || !prefix.isWellFormed()) refuse('prefix', 'a well-formed string', prefix);
+    this.#client = client;
+    this.#prefix = prefix;
+    this.#calls = new RemoteCalls({ store: 'RedisCache', isForeign, reason: reasonOf }, this.#settings);
+    this.#codec = new EntryCodec('RedisCache', this.#settings);
+    this.#lastWritten = this.#settings.dedupeWrites ? new LastWritten() : undefined;
+  }
+
+  // The two that are called most: no `async`, which would cost each of them a Promise more.
+  get(key: string, onFault?: OnFault): Promise<unknown> {
+    try {
+      checkKey('key', key);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    return this.#calls.read(
+      'get',
+      () => this.#connected().getBuffer(this.#prefix + key),
+      (bytes) => this.#codec.decodeFresh(bytes, this.#now(), onFault)?.value,
+      (error) => this.#codec.fault(error, onFault),
+    );
+  }
+
+  getEntry(key: string, onFault?: OnFault): Promise<CacheEntry | undefined> {
+    try {
+      checkKey('key', key);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    return this.#calls.read<Buffer | null, CacheEntry | undefined>(
+      'get',
+      () => this.#connected().getBuffer(this.#prefix + key),
+      (bytes) => this.#codec.decode(bytes, onFault),
+      (error) => this.#codec.fault(error, onFault),
+    );
+  }
+
+  async set(key: string, value: unknown, ttl: number): Promise<void> {
+    checkKey('key', key);
+    const seconds = toSeconds(ttl, 'ttl');
+    const now = this.#now();
+    await this.#put(key, value, now + seconds, now, seconds);
+  }
+
+  async setEntry(key: string, entry: CacheEntry, hold = 0): Promise<void> {
+    checkKey('key', key);
+    const { value, freshUntil, createdAt } = entry;
+    await this.#put(key, value, freshUntil, createdAt, freshUntil + toSeconds(hold, 'hold') - this.#now());
+  }
+
+  async delete(key: string): Promise<boolean> {
+    checkKey('key', key);
+    const name = this.#prefix + key;
+    this.#lastWritten?.forget(name);
+    return this.#calls.write(
+      'delete',
+      () => this.#connected().unlink(name),
+      (count) => count > 0,
+    );
+  }
+
+  async exists(key: string): Promise<boolean> {
+    checkKey('key', key);
+    return this.#calls.read(
+      'exists',
+      () => this.#connected().getrangeBuffer(this.#prefix + key, 0, HEADER_BYTES - 1),
+      (header) => this.#isFresh(header),
+      (error) => {
+        this.#codec.fault(error, undefined);
+        return false;
+      },
+    );
+  }
+
+  /**
+   * One `SET NX PX` decides it where the key is absent. A key that is there may still be stale, or nothing of ours: its first bytes, asked for
+   * in the same round trip, tell. Such a one is replaced, if it still begins with the bytes that were seen.
+   */
+  async setIfNotExists(key: string, value: unknown, ttl: number): Promise<boolean> {
+    checkKey('key', key);
+    const seconds = toSeconds(ttl, 'ttl');
+    if (seconds === 0) return !(await this.exists(key));
+    const now = this.#now();
+    const name = this.#prefix + key;
+    const bytes = this.#codec.encode(this.#codec.payload(value), now + seconds, now);
+    const life = lifeOf(seconds);
+    this.#lastWritten?.forget(name);
+    const seen = await this.#calls.write('set', async () => {
+      const client = this.#connected();
+      const [isSet, header] = await Promise.all([
+        life > LONGEST ? client.set(name, bytes, 'NX') : client.set(name, bytes, 'PX', life, 'NX'),
+        headerOf(client, name),
+      ]);
+      return isSet === null ? header : undefined;
+    });
+    if (seen === undefined) return true;
+    if (typeof seen !== 'string' && this.#isFresh(seen)) return false;
+    const replaced = await this.#calls.write('set', () =>
+      run(REPLACE, this.#connected(), name, seen, bytes, life > LONGEST ? NEVER : life),
+    );
+    return replaced === 1;
+  }
+
+  async getMany(keys: readonly string[], onFault?: OnFault): Promise<Map<string, unknown>> {
+    for (const key of keys) checkKey('key', key);
+    const names = [...new Set(keys)].map((key) => this.#prefix + key);
+    const replies = await this.#batch('get', names, GET);
+    const now = this.#now();
+    const found = new Map<string, Buffer>();
+    for (const [name, reply] of replies) {
+      if (reply instanceof Error) this.#codec.fault(new WireFormatError('RedisCache found what is no entry'), onFault);
+      else if (reply) found.set(name, reply as Buffer);
+    }
+    const values = new Map<string, unknown>();
+    for (const key of keys) {
+      const fresh = this.#codec.decodeFresh(found.get(this.#prefix + key), now, onFault);
+      if (fresh) values.set(key, fresh.value);
+    }
+    return values;
+  }
+
+  async setMany(items: ReadonlyMap<string, unknown>, ttl: number): Promise<void> {
+    const seconds = toSeconds(ttl, 'ttl');
+    for (const key of items.keys()) checkKey('key', key);
+    const names = Array.from(items.keys(), (key) => this.#prefix + key);
+    for (const name of names) this.#lastWritten?.forget(name);
+    if (seconds === 0) {
+      await this.#batch('set', names, UNLINK);
+      return;
+    }
+    const now = this.#now();
+    const life = lifeOf(seconds);
+    const outgoing = Array.from(items, ([key, value]): Outgoing => {
+      return { name: this.#prefix + key, bytes: this.#codec.encode(this.#codec.payload(value), now + seconds, now), life };
+    });
+    await this.#batch('set', outgoing, SET);
+  }
+
+  /**
+   * Deletes all keys under the prefix, step by step: nobody else waits for Redis meanwhile.
+   *
+   * @param options.all without a prefix: really delete everything in this database
+   * @throws StoreError without a prefix and without `all`
+   */
+  async clear(options: { readonly all?: boolean } = {}): Promise<void> {
+    checkOptions('clear', options, ['all']);
+    checkBoolean('all', options.all);
+    if (this.#prefix === '' && options.all !== true) {
+      throw new StoreError('This RedisCache has no prefix, so clear() would delete everything in the database: clear({ all: true }) does');
+    }
+    this.#lastWritten?.clear();
+    await sweep(this.#connected(), this.#prefix, this.#calls);
+  }
+
+  async #put(key: string, value: unknown, freshUntil: number, createdAt: number, seconds: number): Promise<void> {
+    const name = this.#prefix + key;
+    const payload = this.#codec.payload(value);
+    const bytes = this.#codec.encode(payload, freshUntil, createdAt);
+    const life = lifeOf(seconds);
+    if (life <= 0) {
+      await this.delete(key);
+    } else if (this.#lastWritten) {
+      await this.#putChanged(this.#lastWritten, payload, { name, bytes, life });
+    } else {
+      await this.#calls.write('set', () => write(this.#connected(), { name, bytes, life }));
+    }
+  }
+
+  /** Bytes that were written here last are asked for by their digest, and only get a new header and a new life. */
+  async #putChanged(last: LastWritten, payload: Uint8Array, outgoing: Outgoing): Promise<void> {
+    const { name, bytes, life } = outgoing;
+    const digest = last.digest(payload);
+    if (last.isLast(name, digest)) {
+      const header = bytes.subarray(0, HEADER_BYTES);
+      const isProlonged = await this.#calls.write('set', () =>
+        run(PROLONG, this.#connected(), name, digest, header, life > LONGEST ? NEVER : life),
+      );
+      if (isProlonged === 1) return;
+    }
+    // Not remembered while it is uncertain: a write that timed out may have happened, or happen yet.
+    last.forget(name);
+    await this.#calls.write('set', () => write(this.#connected(), outgoing));
+    last.remember(name, digest);
+  }
+
+  /** @throws StoreError for the first failure that isn't a foreign key's */
+  #batch<T>(operation: 'get' | 'set', items: readonly T[], command: BatchCommand<T>): Promise<[item: T, result: unknown][]> {
+    if (items.length === 0) return Promise.resolve([]);
+    const start = async (): Promise<[T, unknown][]> => {
+      const replies = await runBatch(this.#connected(), items, command);
+      for (const [, reply] of replies) if (reply instanceof Error && !isForeign(reply)) throw reply;
+      return replies;
+    };
+    return operation === 'get' ? this.#calls.read(operation, start) : this.#calls.write(operation, start);
+  }
+
+  #connected(): RedisClient {
+    if (isCutOff(this.#client)) throw new StoreError('RedisCache has no connection: its client is reconnecting, or was closed');
+    return this.#client;
+  }
+
+  #isFresh(header: Buffer): boolean {
+    // No such key.
+    if (header.length === 0) return false;
+    try {
+      return this.#now() < decodeHeader(header).freshUntil;
+    } catch (error) {
+      this.#codec.fault(error as Error, undefined);
+      return false;
+    }
+  }
+
+  #now(): number {
+    return this.#settings.clock.wall() / 1000;
+  }
+}
+
+/** Rounded up: Redis must not drop what is fresh. */
+function lifeOf(seconds: number): number {
+  return Math.ceil(seconds * 1000);
+}
+
+function write(client: RedisClient, { name, bytes, life }: Outgoing): Promise<unknown> {
+  return life > LONGEST ? client.set(name, bytes) : client.set(name, bytes, 'PX', life);
+}
+
+async function headerOf(client: RedisClient, name: string): Promise<Buffer | typeof NO_STRING> {
+  try {
+    return await client.getrangeBuffer(name, 0, HEADER_BYTES - 1);
+  } catch (error) {
+    if (error instanceof Error && isForeign(error)) return NO_STRING;
+    throw error;
+  }
+}
