@@ -88,12 +88,13 @@ class GCSBucket implements ObjectBucket {
       query: { alt: 'media' },
       // What others stored compressed is inflated by the service, if at all, and counted as it comes.
       headers: { 'accept-encoding': 'identity', ...(part === 'header' ? { range: `bytes=0-${HEADER_BYTES - 1}` } : {}) },
-      answers: [404, 416],
+      answers: part === 'header' ? [404, 416] : [404],
     });
     const { headers } = response;
     if (response.status === 404) return undefined;
+    // An object without a single byte has no range. Asked for whole, so that the tag is that of the same bytes.
+    if (response.status === 416) return this.read(name, 'all', maxBytes, signal);
     const tag = headers.get('x-goog-generation') ?? '';
-    if (response.status === 416) return { size: 0, tag: tag || (await this.#metadata(name, signal)).generation, bytes: Buffer.alloc(0) };
     const size = Number(
       headers.get('content-range')?.split('/')[1] ?? headers.get('x-goog-stored-content-length') ?? headers.get('content-length'),
     );

@@ -88,10 +88,11 @@ class S3Bucket implements ObjectBucket {
     let isEmpty = false;
     const got = await this.#sendUnless<Got>(this.#sdk.GetObjectCommand, { Key: name, ...range }, signal, (refusal) => {
       // An object without a single byte has no range.
-      isEmpty = status(refusal) === 416;
+      isEmpty = part === 'header' && status(refusal) === 416;
       return isEmpty || isAbsent(refusal);
     });
-    if (!got) return isEmpty ? { size: 0, tag: (await this.#head(name, signal))?.ETag ?? '', bytes: Buffer.alloc(0) } : undefined;
+    // Asked for whole, so that the tag is that of the same bytes: it may have been replaced by now.
+    if (!got) return isEmpty ? this.read(name, 'all', maxBytes, signal) : undefined;
     const { Body, ETag = '', ContentRange, Metadata } = got;
     const size = Number(ContentRange?.split('/')[1] ?? got.ContentLength);
     const found = { size, tag: ETag, life: Metadata?.[LIFE] };

@@ -2,7 +2,7 @@
  * The part of the JSON API of Google Cloud Storage that `GCSCache` and the SDK's simple uploads and downloads use, as its reference has it:
  * generations, metagenerations, preconditions, ranges, pages of at most 1,000 names.
  */
-import { Storage, type StorageOptions } from '@google-cloud/storage';
+import { CRC32C, Storage, type StorageOptions } from '@google-cloud/storage';
 import { type Answer, type Asked, type ObjectServer, type StoredObject, objectServer, ranged } from './object-server.js';
 import type { Scope } from './process.js';
 
@@ -49,6 +49,7 @@ function answer(asked: Asked, objects: Map<string, StoredObject>, nextGeneration
         'x-goog-metageneration': String(object.metageneration),
         'x-goog-stored-content-length': String(object.bytes.length),
         'x-goog-stored-content-encoding': 'identity',
+        'x-goog-hash': `crc32c=${checksumOf(object.bytes)}`,
       };
       return { status: part.status, headers: { ...about, ...part.headers }, body: part.bytes };
     }
@@ -98,4 +99,16 @@ function list(query: URLSearchParams, objects: Map<string, StoredObject>): Answe
   const page = names.slice(0, Math.min(Number(query.get('maxResults') ?? 1000), 1000));
   const next = page.length < names.length ? { nextPageToken: page.at(-1) } : {};
   return json(200, { ...(page.length > 0 ? { items: page.map((name) => ({ name })) } : {}), ...next });
+}
+
+const checksums = new WeakMap<Buffer, string>();
+
+function checksumOf(bytes: Buffer): string {
+  let checksum = checksums.get(bytes);
+  if (checksum === undefined) {
+    const crc = new CRC32C();
+    crc.update(bytes);
+    checksums.set(bytes, (checksum = crc.toString()));
+  }
+  return checksum;
 }
