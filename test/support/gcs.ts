@@ -90,7 +90,15 @@ function isMet(query: URLSearchParams, object: StoredObject | undefined): boolea
 }
 
 function described(name: string, { tag, bytes, metadata, metageneration, contentType }: StoredObject): object {
-  return { name, bucket: GCS_BUCKET, generation: tag, metageneration: String(metageneration), size: String(bytes.length), contentType, metadata };
+  return {
+    name,
+    bucket: GCS_BUCKET,
+    generation: tag,
+    metageneration: String(metageneration),
+    size: String(bytes.length),
+    contentType,
+    metadata,
+  };
 }
 
 function list(query: URLSearchParams, objects: Map<string, StoredObject>): Answer {

@@ -45,7 +45,10 @@ export interface ObjectServer {
   readonly abandoned: number;
 }
 
-export async function objectServer(scope: Scope, answer: (asked: Asked, objects: Map<string, StoredObject>) => Answer): Promise<ObjectServer> {
+export async function objectServer(
+  scope: Scope,
+  answer: (asked: Asked, objects: Map<string, StoredObject>) => Answer,
+): Promise<ObjectServer> {
   const objects = new Map<string, StoredObject>();
   const asked: Asked[] = [];
   let abandoned = 0;
@@ -63,7 +66,13 @@ export async function objectServer(scope: Scope, answer: (asked: Asked, objects:
       return;
     }
     const [path = '', query = ''] = (request.url ?? '').split('?');
-    const one = { method: request.method ?? '', path, query: new URLSearchParams(query), headers: request.headers, body: Buffer.concat(chunks) };
+    const one = {
+      method: request.method ?? '',
+      path,
+      query: new URLSearchParams(query),
+      headers: request.headers,
+      body: Buffer.concat(chunks),
+    };
     asked.push(one);
     const fault = self.fault?.(one);
     if (fault === 'hang') return;

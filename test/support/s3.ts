@@ -55,7 +55,11 @@ function answer(asked: Asked, objects: Map<string, StoredObject>): Answer {
       const part = ranged(object.bytes, headers.range);
       if (part.status === 416) return { ...s3Error(416, 'InvalidRange'), headers: part.headers };
       const meta = Object.fromEntries(Object.entries(object.metadata).map(([name, value]) => [`x-amz-meta-${name}`, value]));
-      return { status: part.status, headers: { etag: object.tag, 'content-type': object.contentType, ...part.headers, ...meta }, body: part.bytes };
+      return {
+        status: part.status,
+        headers: { etag: object.tag, 'content-type': object.contentType, ...part.headers, ...meta },
+        body: part.bytes,
+      };
     }
     case 'DELETE':
       objects.delete(key);

@@ -19,7 +19,8 @@ export const KINDS: readonly Kind[] = [
   {
     name: 'S3Cache',
     server: s3Server,
-    store: (scope, server, options) => new S3Cache({ bucket: S3_BUCKET, prefix: 'v1/', client: s3Client(scope, server), timeout: 30, ...options }),
+    store: (scope, server, options) =>
+      new S3Cache({ bucket: S3_BUCKET, prefix: 'v1/', client: s3Client(scope, server), timeout: 30, ...options }),
     busy: s3Error(503, 'SlowDown', 'canary-in-a-message'),
     costs: { delete: 2, readProlonged: 1, uploads: /^PUT/ },
   },
