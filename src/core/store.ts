@@ -36,6 +36,11 @@ export interface CacheStorage {
   /** The fresh values among `keys`; absent ones are left out. */
   getMany(keys: readonly string[], onFault?: OnFault): Promise<Map<string, unknown>> | Map<string, unknown>;
   setMany(items: ReadonlyMap<string, unknown>, ttl: number): Promise<void> | void;
+  /**
+   * Optional: the entries among `keys`, stale ones too, in fewer round trips than `getEntry` for each. A `ChainCache` asks it for what
+   * its faster tiers lack.
+   */
+  getEntries?(keys: readonly string[], onFault?: OnFault): Promise<Map<string, CacheEntry>> | Map<string, CacheEntry>;
   /** Deletes all that is this store's. */
   clear(): Promise<void> | void;
 }
@@ -53,6 +58,7 @@ export interface SyncCacheStorage extends CacheStorage {
   setIfNotExists(key: string, value: unknown, ttl: number): boolean;
   getMany(keys: readonly string[]): Map<string, unknown>;
   setMany(items: ReadonlyMap<string, unknown>, ttl: number): void;
+  getEntries?(keys: readonly string[]): Map<string, CacheEntry>;
   clear(): void;
 }
 

@@ -7,7 +7,10 @@ import { type CacheStorage, type OnFault, type SyncCacheStorage, isCacheStorage,
 import { checkMetrics, guardMetrics } from '../metrics/guard.js';
 
 /** What a method of the wrapped store answers: a value at once, or a Promise of it. */
-type Answer<S extends CacheStorage, M extends keyof CacheStorage> = ReturnType<S[M]>;
+type Answer<S extends CacheStorage, M extends Exclude<keyof CacheStorage, 'getEntries'>> = ReturnType<S[M]>;
+type Entries<S extends CacheStorage> = S extends SyncCacheStorage
+  ? Map<string, CacheEntry>
+  : Map<string, CacheEntry> | Promise<Map<string, CacheEntry>>;
 
 /**
  * A store that counts what passes through it, under a name of its own: wrap each level of a chain to see each one's hit rate.
@@ -17,7 +20,7 @@ type Answer<S extends CacheStorage, M extends keyof CacheStorage> = ReturnType<S
  * | operation | records |
  * |---|---|
  * | `get` `getEntry` | a hit or a miss, and the latency |
- * | `getMany` | a hit or a miss a key, and one latency |
+ * | `getMany` `getEntries` | a hit or a miss a key, and one latency |
  * | `set` `setEntry` `setIfNotExists` (when it did set) | a set, and the latency |
  * | `setMany` | a set a key, and one latency |
  * | `delete` | a delete, and the latency |
@@ -28,6 +31,8 @@ type Answer<S extends CacheStorage, M extends keyof CacheStorage> = ReturnType<S
  */
 export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implements CacheStorage {
   readonly sync: S extends SyncCacheStorage ? true : false;
+  /** There when the store has it. */
+  readonly getEntries?: (keys: readonly string[], onFault?: OnFault) => Entries<S>;
   readonly #store: S;
   readonly #metrics: MetricsCollector;
   readonly #name: string;
@@ -40,6 +45,9 @@ export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implemen
     this.#store = store;
     this.#metrics = guardMetrics(metrics);
     this.#name = name;
+    if (store.getEntries) {
+      this.getEntries = (keys, onFault) => this.#many(keys, () => store.getEntries?.(keys, this.#counted(onFault))) as Entries<S>;
+    }
     this.sync = isSyncCacheStorage(store) as S extends SyncCacheStorage ? true : false;
   }
 
@@ -92,10 +100,7 @@ export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implemen
   }
 
   getMany(keys: readonly string[], onFault?: OnFault): Answer<S, 'getMany'> {
-    const count = (found: unknown): void => {
-      for (const key of keys) this.#found(key, (found as Map<string, unknown>).has(key));
-    };
-    return this.#measure('get', () => this.#store.getMany(keys, this.#counted(onFault)), count) as Answer<S, 'getMany'>;
+    return this.#many(keys, () => this.#store.getMany(keys, this.#counted(onFault))) as Answer<S, 'getMany'>;
   }
 
   setMany(items: ReadonlyMap<string, unknown>, ttl: number): Answer<S, 'setMany'> {
@@ -120,6 +125,12 @@ export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implemen
   #found(key: string, isHit: boolean): void {
     if (isHit) this.#metrics.recordHit(this.#name, { key });
     else this.#metrics.recordMiss(this.#name, { key });
+  }
+
+  #many(keys: readonly string[], run: () => unknown): unknown {
+    return this.#measure('get', run, (found) => {
+      for (const key of keys) this.#found(key, (found as Map<string, unknown>).has(key));
+    });
   }
 
   #measure(operation: string, run: () => unknown, count: (answer: unknown) => void = () => {}): unknown {

@@ -236,6 +236,17 @@ const RULES: Readonly<Record<string, Rule>> = {
     assert.deepEqual(await store.getMany(['a', 'b', 'absent', 'c']), expected);
   },
 
+  async 'gets many entries, stale ones too, where it can'({ store, now }) {
+    if (!store.getEntries) return;
+    const createdAt = now() - 20;
+    await store.setEntry('stale', { value: 1, freshUntil: createdAt + 10, createdAt }, 600);
+    await store.setEntry('fresh', { value: 2, freshUntil: createdAt + 600, createdAt });
+    const entries = await store.getEntries(['stale', 'absent', 'fresh']);
+    assert.deepEqual([...entries.keys()].sort(), ['fresh', 'stale']);
+    for (const [key, entry] of entries) assert.deepEqual(entry, await store.getEntry(key));
+    assert.equal((await store.getEntries([])).size, 0);
+  },
+
   async 'clears everything'({ store }) {
     await store.setMany(
       new Map([

@@ -10,6 +10,7 @@ const ROOMS: Readonly<Record<string, number>> = {
   serializers: 1,
   wire: 1,
   concurrency: 1,
+  files: 1,
   metrics: 1,
   stores: 2,
   mirror: 3,

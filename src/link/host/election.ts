@@ -1,7 +1,7 @@
 /** The lease of a key on this host is a bound local socket: the kernel gives it to one process, and takes it back at its death. */
 import type { Server } from 'node:net';
 import type { Lease } from '../ports.js';
-import { codeOf } from './files.js';
+import { codeOf } from '../../files/owned.js';
 import type { HostPlace } from './place.js';
 import { closeServer, listen, socketName, type OnConnection } from './socket.js';
 import { latestSocketFile, takeSocketFile } from './socket-file.js';

@@ -1,7 +1,7 @@
 /** The last epoch that was granted for a key: epochs rise even when a writer dies before it published anything. */
 import { crc32 } from 'node:zlib';
 import { WireFormatError } from '../../core/errors.js';
-import { readOwned } from './files.js';
+import { readOwned } from '../../files/owned.js';
 import type { HostPlace } from './place.js';
 import { replaceIn } from './snapshot-file.js';
 

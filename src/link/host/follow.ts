@@ -7,7 +7,7 @@ import { DEFAULT_MAX_BYTES, isNewer } from '../../core/snapshot.js';
 import type { Follower, FollowerEvents, LinkOptions, LinkState, LinkStatus, News } from '../ports.js';
 import { WriterConnection } from './connection.js';
 import { writerAddress } from './election.js';
-import { codeOf } from './files.js';
+import { codeOf } from '../../files/owned.js';
 import type { HostPlace } from './place.js';
 import { Puller } from './puller.js';
 import { SnapshotFile } from './snapshot-file.js';

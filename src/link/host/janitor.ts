@@ -2,7 +2,7 @@
 import { lstat, readdir, readFile, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Clock } from '../../core/clock.js';
-import { codeOf, isInFlight } from './files.js';
+import { codeOf, isInFlight } from '../../files/owned.js';
 import type { HostPlace } from './place.js';
 
 const TEMPORARY = /^([0-9a-f]{64}|token)(?:\.epoch)?\.(\d{1,10})\.[0-9a-f]{12}\.tmp$/;

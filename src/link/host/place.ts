@@ -5,12 +5,10 @@ import {
   chmodSync,
   constants,
   linkSync,
-  lstatSync,
   mkdirSync,
   openSync,
   closeSync,
   statfsSync,
-  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -18,7 +16,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { StoreError } from '../../core/errors.js';
 import { checkOptions, refuse } from '../../core/options.js';
-import { codeOf, readOwnedSync, temporaryName, UID } from './files.js';
+import { checkBase, ownDirectory } from '../../files/directory.js';
+import { codeOf, readOwnedSync, temporaryName, UID } from '../../files/owned.js';
 import { defaultNamespace } from './namespace.js';
 
 /** Which local socket elects the writer: a name of Linux's that is no file, a named pipe of Windows, a socket file elsewhere. */
@@ -122,37 +121,6 @@ function defaultBase(): string {
     // Absent or closed to us: the temporary directory does, with a disk under it.
   }
   return tmpdir();
-}
-
-/** In a directory that anybody may write, only the sticky bit keeps others from renaming ours away after it was checked. */
-function checkBase(base: string): void {
-  if (UID === undefined) return;
-  const { mode } = statSync(base);
-  if ((mode & 0o002) !== 0 && (mode & 0o1000) === 0) {
-    throw new StoreError(
-      `Won't use ${base}: every user may rename what is in it. Set \`directory\` to one of your own, or \`chmod +t\` it`,
-    );
-  }
-}
-
-function ownDirectory(path: string): void {
-  try {
-    mkdirSync(path, { mode: 0o700 });
-    // The umask may have taken bits away that the owner needs.
-    chmodSync(path, 0o700);
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-  }
-  const stat = lstatSync(path);
-  const cure = 'Delete it, or set `directory` to a directory of your own';
-  if (!stat.isDirectory()) throw new StoreError(`Won't use ${path}: it is not a real directory. ${cure}`);
-  if (UID === undefined) return;
-  if (stat.uid !== UID) throw new StoreError(`Won't use ${path}: it belongs to the user ${stat.uid}, not to ${UID}. ${cure}`);
-  if ((stat.mode & 0o077) !== 0) {
-    throw new StoreError(
-      `Won't use ${path}: others may use it (mode ${(stat.mode & 0o777).toString(8)}, not 700). \`chmod 700\` it after a look inside`,
-    );
-  }
 }
 
 function readToken(path: string): string | undefined {

@@ -5,7 +5,7 @@ import { SnapshotTooLargeError, StoreError } from '../../core/errors.js';
 import { checkKey, refuse } from '../../core/options.js';
 import { DEFAULT_MAX_BYTES, type Snapshot } from '../../core/snapshot.js';
 import type { SnapshotStore } from '../ports.js';
-import { codeOf, identityOf, readOwned, readOwnedSync, replaceOwned } from './files.js';
+import { codeOf, identityOf, readOwned, readOwnedSync, replaceOwned } from '../../files/owned.js';
 import type { HostPlace } from './place.js';
 import { decodeSnapshot, encodeHeader, MAX_HEADER_BYTES } from './snapshot-format.js';
 

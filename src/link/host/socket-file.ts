@@ -23,7 +23,7 @@ import { link, lstat, readdir, unlink } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { StoreError } from '../../core/errors.js';
-import { codeOf } from './files.js';
+import { codeOf } from '../../files/owned.js';
 import { sha256, type HostPlace } from './place.js';
 import { closeServer, isListening, listen, type OnConnection } from './socket.js';
 

@@ -1,6 +1,6 @@
 /** Local sockets: how they are called on this platform, and how one is bound or tried. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { codeOf } from './files.js';
+import { codeOf } from '../../files/owned.js';
 import { socketTag, type HostPlace } from './place.js';
 
 /**

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, type BigIntStats } from 'node:fs';
 import { open, rename, unlink, type FileHandle } from 'node:fs/promises';
-import { AdvancedCachingError, StoreError, WireFormatError } from '../../core/errors.js';
+import { AdvancedCachingError, StoreError, WireFormatError } from '../core/errors.js';
 
 export const UID: number | undefined = process.geteuid?.();
 
@@ -31,13 +31,18 @@ export function identityOf(stat: BigIntStats): string {
   return `${stat.ino}:${stat.size}:${stat.mtimeNs}`;
 }
 
-/** The content of a file of ours, its size known before anything is allocated; `undefined` where there is none. */
-export async function readOwned(path: string, limit: number): Promise<OwnedFile | undefined> {
+/**
+ * The content of a file of ours, its size known before anything is allocated; `undefined` where there is none.
+ * `links`: how many names the file may have.
+ *
+ * @throws ForeignFileError for what isn't ours, WireFormatError for more than `limit` bytes, StoreError for a file system that fails
+ */
+export async function readOwned(path: string, limit: number, links = 1): Promise<OwnedFile | undefined> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(path, READ);
     const stat = await handle.stat({ bigint: true });
-    const bytes = Buffer.allocUnsafeSlow(checkOwned(stat, path, limit));
+    const bytes = Buffer.allocUnsafeSlow(checkOwned(stat, path, limit, links));
     let done = 0;
     while (done < bytes.length) {
       const { bytesRead } = await handle.read(bytes, done, bytes.length - done, done);
@@ -52,7 +57,7 @@ export async function readOwned(path: string, limit: number): Promise<OwnedFile 
   }
 }
 
-/** `readOwned`, without waiting for the event loop: for a cold start. `links`: how many names the file may have. */
+/** `readOwned`, without waiting for the event loop: for a cold start. */
 export function readOwnedSync(path: string, limit: number, links = 1): OwnedFile | undefined {
   let fd: number | undefined;
   try {
@@ -79,16 +84,32 @@ export function readOwnedSync(path: string, limit: number, links = 1): OwnedFile
  *
  * @returns the identity of the new file
  */
-export async function replaceOwned(path: string, parts: readonly Uint8Array[]): Promise<string> {
+export function replaceOwned(path: string, parts: readonly Uint8Array[]): Promise<string> {
+  return withTemporary(path, parts, async (temporary, identity) => {
+    await rename(temporary, path);
+    return identity;
+  });
+}
+
+/**
+ * Writes `parts` into a new file beside `path`, and has `place` take the temporary name away from it. Where that
+ * fails the file is deleted.
+ *
+ * @throws StoreError for a file system that fails; the error itself with the code ENOENT where the directory isn't there
+ */
+export async function withTemporary<T>(
+  path: string,
+  parts: readonly Uint8Array[],
+  place: (temporary: string, identity: string) => Promise<T>,
+): Promise<T> {
   const temporary = temporaryName(path);
   inFlight.add(temporary);
   try {
     const identity = await writeNew(temporary, parts);
-    await rename(temporary, path);
-    return identity;
+    return await place(temporary, identity);
   } catch (error) {
     await unlink(temporary).catch(() => undefined);
-    if (codeOf(error) === 'ENOENT') throw error;
+    if (codeOf(error) === 'ENOENT' || error instanceof AdvancedCachingError) throw error;
     const why = codeOf(error) === 'ENOSPC' ? 'there is no space left: free some, or set another `directory`' : codeOf(error);
     throw new StoreError(`Can't write ${path}: ${why}`, { cause: error });
   } finally {
@@ -134,8 +155,11 @@ function checkOwned(stat: BigIntStats, path: string, limit: number, links = 1): 
   return Number(stat.size);
 }
 
-function unsafe(path: string, why: string): StoreError {
-  return new StoreError(`Won't use ${path}: ${why}. Delete it; if it comes back, another program puts it there`);
+/** Something in the place of a file of ours that we can't have put there. */
+export class ForeignFileError extends StoreError {}
+
+function unsafe(path: string, why: string): ForeignFileError {
+  return new ForeignFileError(`Won't use ${path}: ${why}. Delete it; if it comes back, another program puts it there`);
 }
 
 function absentOrThrow(error: unknown, path: string): undefined {
