@@ -72,6 +72,7 @@ const WIDTH = 32;
 const NO_BUCKET = /bucket does not exist/i;
 
 class GCSBucket implements ObjectBucket {
+  readonly batch = 100;
   readonly #client: GCSClientLike;
   readonly #objects: string;
   readonly #uploads: string;

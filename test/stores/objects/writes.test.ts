@@ -64,12 +64,12 @@ for (const { name, server: start, store: make, costs } of KINDS) {
     await writer.set('key', value, 60);
     t.is(uploads(), 1);
 
-    await clock.advance(50_000);
+    clock.advance(50_000);
     const before = server.asked.length;
     await writer.set('key', value, 60);
     t.is(server.asked.length - before, 1, 'one request');
     t.is(uploads(), 1, 'nothing uploaded');
-    await clock.advance(50_000);
+    clock.advance(50_000);
     const asked = server.asked.length;
     t.deepEqual(await reader.get('key'), value, 'fresh past its first life');
     t.is(server.asked.length - asked, costs.readProlonged);
@@ -79,7 +79,7 @@ for (const { name, server: start, store: make, costs } of KINDS) {
     const attempts = uploads();
     await writer.set('key', value, 60);
     t.is(uploads(), attempts, 'prolonged again');
-    await clock.advance(61_000);
+    clock.advance(61_000);
     t.is(await reader.get('key'), undefined, 'and expires');
 
     await writer.set('key', { text: 'y'.repeat(100) }, 60);
