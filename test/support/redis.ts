@@ -4,9 +4,10 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { type Scope, tempDir, until } from './process.js';
 
@@ -18,9 +19,11 @@ export const noRedis: string | undefined =
     ? undefined
     : `skipped: no ${BINARY} here (apt-get install redis-server, or set REDIS_SERVER)`;
 
+type ClientOptions = Omit<RedisOptions, 'replyMapping'>;
+
 export interface RedisServer {
   /** A new connection, closed after the test. Errors of the connection are dropped: tests see those of the commands. */
-  client(options?: RedisOptions): Redis;
+  client(options?: ClientOptions): Redis;
   /** A path or a port, for a client in another process. */
   readonly address: string;
   readonly pid: number;
@@ -64,7 +67,8 @@ export async function startRedis(scope: Scope, args: readonly string[] = []): Pr
   scope.teardown(() => stop(child));
   return {
     client(options) {
-      const client = quiet(new Redis({ path: address, maxRetriesPerRequest: 1, retryStrategy: (n) => Math.min(n * 20, 200), ...options }));
+      const all: ClientOptions = { maxRetriesPerRequest: 1, retryStrategy: (n: number) => Math.min(n * 20, 200), ...options };
+      const client = quiet(new Redis(address, all));
       scope.teardown(() => client.disconnect());
       return client;
     },
@@ -136,10 +140,21 @@ export async function startCluster(scope: Scope): Promise<RedisCluster> {
   };
 }
 
-/** Every command that a server gets, by its own word (`MONITOR`), from now on. */
-export async function commandsOf(client: Redis): Promise<string[][]> {
+/**
+ * Every command that clients give to a server from now on (`MONITOR`), until `stop`. Over a socket of its own: ioredis takes what is told right
+ * behind the acknowledgement for replies.
+ */
+export async function commandsOf(server: RedisServer): Promise<{ readonly commands: string[][]; stop(): void }> {
   const commands: string[][] = [];
-  const monitor = await client.monitor();
-  monitor.on('monitor', (_time: string, args: string[]) => void commands.push(args));
-  return commands;
+  const socket = connect(server.address);
+  const lines = createInterface({ input: socket, crlfDelay: Infinity });
+  const started = once(lines, 'line');
+  socket.write('MONITOR\r\n');
+  await started;
+  lines.on('line', (line) => {
+    const [, source, words] = /^\+[\d.]+ \[\d+ ([^\]]*)\] (.*)$/.exec(line) ?? [];
+    if (words !== undefined && source !== 'lua')
+      commands.push([...words.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map((word) => word[1] as string));
+  });
+  return { commands, stop: () => socket.destroy() };
 }

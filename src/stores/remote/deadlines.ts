@@ -26,18 +26,22 @@ export class Call {
   }
 }
 
+/** Milliseconds by which a timer is late at least when this thread was busy. */
+const BUSY = 20;
+
 /**
  * Deadlines of one length, for many operations at a time: a queue and one timer for its head, since a timer for each operation would
  * cost as much as a fast operation does.
  *
- * An operation expires one turn of the event loop after its time. After the event loop was blocked, timers run first: the answers that
- * have long arrived are read in that turn, and count.
+ * The time for which this thread was busy doesn't count, up to the deadline's length: the answers that arrived meanwhile are read first. An
+ * operation expires one turn of the event loop after its time, for the same reason.
  */
 export class Deadlines {
   readonly #ms: number;
   readonly #clock: Clock;
   readonly #pending = new Set<Call>();
   #timer: Timer | undefined;
+  #isGrace = false;
 
   constructor(ms: number, clock: Clock) {
     this.#ms = ms;
@@ -61,7 +65,13 @@ export class Deadlines {
   }
 
   #arm(ms: number): void {
-    this.#timer = this.#clock.setTimer(() => setImmediate(() => this.#expireDue()), ms);
+    const due = this.#clock.monotonic() + ms;
+    this.#timer = this.#clock.setTimer(() => {
+      const late = this.#clock.monotonic() - due;
+      this.#isGrace = late > BUSY && !this.#isGrace && this.#pending.size > 0;
+      if (this.#isGrace) this.#arm(Math.min(late, this.#ms));
+      else setImmediate(() => this.#expireDue());
+    }, ms);
   }
 
   #expireDue(): void {
