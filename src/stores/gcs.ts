@@ -72,6 +72,7 @@ const WIDTH = 32;
 const NO_BUCKET = /bucket does not exist/i;
 
 class GCSBucket implements ObjectBucket {
+  readonly batch = 100;
   readonly #client: GCSClientLike;
   readonly #objects: string;
   readonly #uploads: string;
@@ -170,15 +171,24 @@ class GCSBucket implements ObjectBucket {
     return response.ok ? ((await response.json()) as { generation: string }) : { generation: '' };
   }
 
+  async #credentials(url: string): Promise<Record<string, string>> {
+    try {
+      // A plain object in older versions of the SDK; `Headers` takes both.
+      return (await this.#client.authClient.getRequestHeaders(url)) as Record<string, string>;
+    } catch (error) {
+      throw new BucketError(`no credentials: ${plain(error).code}`);
+    }
+  }
+
   /** The bodies of refusals that are answers have been read. */
   async #ask(url: string, signal: AbortSignal, { method = 'GET', query = {}, headers = {}, body, answers = [] }: Ask): Promise<Response> {
-    const { customEndpoint, useAuthWithCustomEndpoint, authClient } = this.#client;
+    const { customEndpoint, useAuthWithCustomEndpoint } = this.#client;
     const isOpen = customEndpoint === true && useAuthWithCustomEndpoint !== true;
     const target = `${url}?${new URLSearchParams(query).toString()}`;
+    const all = new Headers(isOpen ? {} : await this.#credentials(url));
+    for (const [header, value] of Object.entries(headers)) all.set(header, value);
     let response: Response;
     try {
-      const all = new Headers(isOpen ? {} : ((await authClient.getRequestHeaders(url)) as Record<string, string>));
-      for (const [header, value] of Object.entries(headers)) all.set(header, value);
       response = await fetch(target, { method, headers: all, signal, ...(body === undefined ? {} : { body }) });
     } catch (error) {
       throw plain(error);

@@ -73,6 +73,7 @@ const CONTENT_TYPE = 'application/octet-stream';
 const WRITER = 'advanced-caching-writer';
 
 class S3Bucket implements ObjectBucket {
+  readonly batch = 1000;
   readonly #sdk: Sdk;
   readonly #client: S3ClientLike;
   readonly #bucket: string;

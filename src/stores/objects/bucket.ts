@@ -20,7 +20,9 @@ export interface ObjectBucket {
   prolong(name: string, tag: string, life: string, signal: AbortSignal): Promise<string | undefined>;
   /** Answers whether there was one. */
   remove(name: string, signal: AbortSignal): Promise<boolean>;
-  /** Removes at most as many as `list` gives at a time; rejects where any one of them stays. */
+  /** How many names `removeMany` takes, so that it keeps a deadline. */
+  readonly batch: number;
+  /** Rejects where any one of them stays. */
   removeMany(names: readonly string[], signal: AbortSignal): Promise<void>;
   /** One page of the names that begin with `prefix`; `next` where there are more. */
   list(prefix: string, from: string | undefined, signal: AbortSignal): Promise<{ readonly names: string[]; readonly next?: string }>;

@@ -129,7 +129,7 @@ export class ObjectStore implements CacheStorage {
   }
 
   /**
-   * Deletes all objects whose names begin with the prefix, a page at a time; each page has a deadline of its own.
+   * Deletes all objects whose names begin with the prefix, a batch at a time; each has a deadline of its own.
    *
    * @throws StoreError without a prefix, unless `all` says that the whole bucket is meant
    */
@@ -145,7 +145,10 @@ export class ObjectStore implements CacheStorage {
       const after = from;
       const page = await this.#calls.write('clear', ({ signal }) => this.#bucket.list(this.#prefix, after, signal));
       const names = page.names.filter((name) => name.startsWith(this.#prefix));
-      if (names.length > 0) await this.#calls.write('clear', ({ signal }) => this.#bucket.removeMany(names, signal));
+      for (let i = 0; i < names.length; i += this.#bucket.batch) {
+        const batch = names.slice(i, i + this.#bucket.batch);
+        await this.#calls.write('clear', ({ signal }) => this.#bucket.removeMany(batch, signal));
+      }
       from = page.next;
     }
   }

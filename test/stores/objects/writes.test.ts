@@ -1,6 +1,6 @@
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import test from 'ava';
-import { S3Cache, StoreError } from '../../../dist/index.js';
+import { GCSCache, S3Cache, StoreError } from '../../../dist/index.js';
 import { fakeClock } from '../../../dist/testing/index.js';
 import { encodeEntry } from '../../../dist/wire/entry.js';
 import { GCS_BUCKET, gcsClient, gcsServer } from '../../support/gcs.js';
@@ -64,12 +64,12 @@ for (const { name, server: start, store: make, costs } of KINDS) {
     await writer.set('key', value, 60);
     t.is(uploads(), 1);
 
-    await clock.advance(50_000);
+    clock.advance(50_000);
     const before = server.asked.length;
     await writer.set('key', value, 60);
     t.is(server.asked.length - before, 1, 'one request');
     t.is(uploads(), 1, 'nothing uploaded');
-    await clock.advance(50_000);
+    clock.advance(50_000);
     const asked = server.asked.length;
     t.deepEqual(await reader.get('key'), value, 'fresh past its first life');
     t.is(server.asked.length - asked, costs.readProlonged);
@@ -79,7 +79,7 @@ for (const { name, server: start, store: make, costs } of KINDS) {
     const attempts = uploads();
     await writer.set('key', value, 60);
     t.is(uploads(), attempts, 'prolonged again');
-    await clock.advance(61_000);
+    clock.advance(61_000);
     t.is(await reader.get('key'), undefined, 'and expires');
 
     await writer.set('key', { text: 'y'.repeat(100) }, 60);
@@ -172,4 +172,24 @@ test('GCSCache: the bytes are the wire format, for other clients of the bucket t
   t.deepEqual(got, bytes);
   await storage.bucket(GCS_BUCKET).file('v1/theirs').save(bytes, { resumable: false, validation: false });
   t.deepEqual(await store.getEntry('theirs'), { value: { a: 1 }, freshUntil: 4e9, createdAt: 1e9 });
+});
+
+test('GCSCache: requests carry the credentials of the Storage, and a lack of them is a failure', async (t) => {
+  const server = await gcsServer(t);
+  const json = { type: 'authorized_user', client_id: 'id', client_secret: 'secret', refresh_token: 'refresh' };
+  const authClient = gcsClient(server).authClient.fromJSON(json);
+  authClient.setCredentials({ access_token: 'token-of-the-test', expiry_date: Date.now() + 3_600_000 });
+  const client = gcsClient(server, { authClient, useAuthWithCustomEndpoint: true });
+  const store = new GCSCache({ bucket: GCS_BUCKET, prefix: 'v1/', client, timeout: 30 });
+  await store.set('key', 1, 60);
+  t.is(await store.get('key'), 1);
+  t.deepEqual(
+    server.asked.map(({ headers }) => headers.authorization),
+    ['Bearer token-of-the-test', 'Bearer token-of-the-test'],
+  );
+
+  const { baseUrl, apiEndpoint } = client;
+  const getRequestHeaders = async (): Promise<object> => Promise.reject(new Error('secret'));
+  const poor = new GCSCache({ bucket: GCS_BUCKET, client: { baseUrl, apiEndpoint, authClient: { getRequestHeaders } } });
+  await t.throwsAsync(poor.get('key'), { instanceOf: StoreError, message: 'GCSCache failed to get: no credentials: Error' });
 });
