@@ -1,17 +1,6 @@
 /** Where the keys of a namespace live on this host: a directory that is this user's alone, and a secret in it. */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import {
-  accessSync,
-  chmodSync,
-  constants,
-  linkSync,
-  mkdirSync,
-  openSync,
-  closeSync,
-  statfsSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { accessSync, chmodSync, constants, linkSync, mkdirSync, openSync, closeSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { StoreError } from '../../core/errors.js';
