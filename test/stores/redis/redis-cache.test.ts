@@ -110,7 +110,13 @@ redisTest(`slots that moved to another node of a Cluster are followed${hint}`, a
   await store.get('so that the client knows the nodes');
   const owner = Math.floor((slot * 3) / 16_384);
   const other = (owner + 1) % 3;
-  // Nothing is in the slot, so it can be given away as it is.
+  await nodes[other]?.cluster('SETSLOT', slot, 'IMPORTING', ids[owner] as string);
+  await nodes[owner]?.cluster('SETSLOT', slot, 'MIGRATING', ids[other] as string);
+  // Halfway: the old node answers ASK for what it doesn't have.
+  await store.setMany(new Map([['early', 0]]), 60);
+  t.deepEqual([...(await store.getMany(['early', 'absent']))], [['early', 0]]);
+  await store.clear();
+  // Nothing is left in the old one, so it can be given away as it is.
   for (const i of [other, owner]) await nodes[i]?.cluster('SETSLOT', slot, 'NODE', ids[other] as string);
   await store.setMany(
     new Map([
