@@ -82,6 +82,13 @@ async function main() {
         (i) => redis.getBuffer(`bench:${key(i)}`),
       );
     }
+    await store.set('small', 42, 600);
+    await compare(
+      'get / getBuffer, of a number',
+      50,
+      () => store.get('small'),
+      () => redis.getBuffer('bench:small'),
+    );
     await compare(
       'get / getBuffer and JSON.parse',
       50,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import test from 'ava';
 import type { Redis } from 'ioredis';
@@ -109,7 +110,13 @@ redisTest(`slots that moved to another node of a Cluster are followed${hint}`, a
   await store.get('so that the client knows the nodes');
   const owner = Math.floor((slot * 3) / 16_384);
   const other = (owner + 1) % 3;
-  // Nothing is in the slot, so it can be given away as it is.
+  await nodes[other]?.cluster('SETSLOT', slot, 'IMPORTING', ids[owner] as string);
+  await nodes[owner]?.cluster('SETSLOT', slot, 'MIGRATING', ids[other] as string);
+  // Halfway: the old node answers ASK for what it doesn't have.
+  await store.setMany(new Map([['early', 0]]), 60);
+  t.deepEqual([...(await store.getMany(['early', 'absent']))], [['early', 0]]);
+  await store.clear();
+  // Nothing is left in the old one, so it can be given away as it is.
   for (const i of [other, owner]) await nodes[i]?.cluster('SETSLOT', slot, 'NODE', ids[other] as string);
   await store.setMany(
     new Map([
@@ -395,4 +402,27 @@ redisTest(`a reader whose clock runs ahead sees the value stale, and still held$
   t.is(await store.get('key'), undefined);
   t.is(await store.exists('key'), false);
   t.deepEqual(await store.getEntry('key'), { value, freshUntil, createdAt });
+});
+
+redisTest(`works with the rights that the docs name, and with no others${hint}`, async (t) => {
+  const own = await startRedis(t);
+  const docs = readFileSync(new URL('../../../docs/stores/redis.md', import.meta.url), 'utf8');
+  const [, rights] = /^- Rights it needs: `([^`]+)`/m.exec(docs) ?? [];
+  // What ioredis itself asks of a server at the beginning.
+  const connecting = ['+hello', '+info', '+client', '+ping'];
+  await own.client().call('ACL', 'SETUSER', 'app', 'on', 'nopass', 'resetkeys', '-@all', ...(rights as string).split(' '), ...connecting);
+  const redis = own.client({ username: 'app', password: 'any' });
+  const store = new RedisCache(redis, { prefix: 'app:', timeout: 20, dedupeWrites: true });
+  for (const ttl of [60, 60, Infinity]) await store.set('a', 1, ttl);
+  const createdAt = now() - 20;
+  await store.setEntry('b', { value: 'old', freshUntil: createdAt + 10, createdAt }, 600);
+  t.is(await store.setIfNotExists('b', 2, 60), true);
+  t.is(await store.exists('b'), true);
+  await store.setMany(new Map([['c', 3]]), 60);
+  t.is((await store.getMany(['a', 'b', 'c'])).size, 3);
+  t.is(await store.delete('c'), true);
+  await store.clear();
+  t.is(await store.getEntry('a'), undefined);
+  const elsewhere = new RedisCache(redis, { prefix: 'other:', timeout: 20 });
+  await t.throwsAsync(elsewhere.set('a', 1, 60), { instanceOf: StoreError, message: /NOPERM/ });
 });
