@@ -108,16 +108,28 @@ export class ObjectStore implements CacheStorage {
 
   /** One request a key, 32 at a time; each has a deadline of its own. */
   async getMany(keys: readonly string[], onFault?: OnFault): Promise<Map<string, unknown>> {
+    const found = await this.#getAll(keys, (bytes) => this.#codec.decodeFresh(bytes, this.#now(), onFault), onFault);
+    return new Map(Array.from(found, ([key, { value }]) => [key, value]));
+  }
+
+  /** As `getMany`; stale entries too. */
+  async getEntries(keys: readonly string[], onFault?: OnFault): Promise<Map<string, CacheEntry>> {
+    return this.#getAll(keys, (bytes) => this.#codec.decode(bytes, onFault), onFault);
+  }
+
+  async #getAll<T>(
+    keys: readonly string[],
+    decode: (bytes: Uint8Array | undefined) => T | undefined,
+    onFault: OnFault | undefined,
+  ): Promise<Map<string, T>> {
     const names = new Map(keys.map((key) => [key, this.#name(key)]));
-    const values = new Map<string, unknown>();
+    const found = new Map<string, T>();
     await each(names, WIDTH, async ([key, name]) => {
-      const fresh = await this.#read('getMany', name, (found) =>
-        this.#codec.decodeFresh(this.#bytes(found, onFault), this.#now(), onFault),
-      );
-      if (fresh) values.set(key, fresh.value);
+      const got = await this.#read('getMany', name, (object) => decode(this.#bytes(object, onFault)));
+      if (got !== undefined) found.set(key, got);
     });
     // In the order of the keys, whichever answer came first.
-    return new Map(keys.filter((key) => values.has(key)).map((key) => [key, values.get(key)]));
+    return new Map(keys.flatMap((key) => (found.has(key) ? [[key, found.get(key) as T] as const] : [])));
   }
 
   /** One request a key, 32 at a time; each has a deadline of its own. */
