@@ -106,14 +106,16 @@ async function main() {
     for (let i = 0; i < KEYS; i += 1000) {
       await store.setMany(new Map(Array.from({ length: 1000 }, (_, j) => [`clear ${i + j}`, VALUE])), 600);
     }
-    await redis.config('SET', 'slowlog-log-slower-than', 0, 'slowlog-max-len', 10_000);
+    await redis.config('SET', 'slowlog-log-slower-than', 50, 'slowlog-max-len', 10_000);
     await redis.slowlog('RESET');
     const started = performance.now();
     await store.clear();
     const seconds = (performance.now() - started) / 1000;
     const entries = /** @type {[number, number, number, string[]][]} */ (await redis.slowlog('GET', 10_000));
-    const longest = Math.max(...entries.map(([, , microseconds]) => microseconds)) / 1000;
-    console.log(`clear() of ${KEYS} keys: ${seconds.toFixed(2)} s, its longest command ${longest.toFixed(2)} ms (at most 5)`);
+    // By Redis's own watch, which also counts the time for which the machine ran something else.
+    const times = entries.map(([, , microseconds]) => microseconds / 1000).sort((a, b) => b - a);
+    const figures = `longest command ${times[0]?.toFixed(2)} ms (at most 5), then ${times[1]?.toFixed(2)}, ${times[2]?.toFixed(2)}`;
+    console.log(`clear() of ${KEYS} keys: ${seconds.toFixed(2)} s, ${figures}`);
 
     server.kill('SIGKILL');
     await once(server, 'exit');
