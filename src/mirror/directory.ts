@@ -8,11 +8,12 @@
  * writer that is gone: so `outranks` says which of two rings of a key counts, and a thread asks also when it has inherited
  * one. Nothing depends on any of it but promptness. The channel never keeps a thread alive.
  *
- * A thread that ends takes nothing with it: the thread that made it hears of its end, frees the rings that it wrote, and
- * tells all others, who may know rings that the first doesn't.
+ * A thread that ends takes nothing with it: every thread that hears of its end frees those of the rings it knows that the
+ * dead one wrote.
  */
 import { BroadcastChannel, getEnvironmentData, setEnvironmentData, threadId } from 'node:worker_threads';
 import { systemClock } from '../core/clock.js';
+import { onThreadDeath } from './deaths.js';
 import { freeDead, holderOf, openRing, type Ring } from './layout.js';
 import { newestMeta } from './protocol.js';
 
@@ -23,28 +24,18 @@ const ASK_AGAIN_MS = [10, 30, 100, 300, 1000, 3000];
 type Message =
   | { readonly type: 'ring'; readonly key: string; readonly buffer: SharedArrayBuffer }
   | { readonly type: 'gone'; readonly key: string; readonly instance: string }
-  | { readonly type: 'ask'; readonly key: string; readonly have: string | undefined }
-  | { readonly type: 'exited'; readonly thread: number };
+  | { readonly type: 'ask'; readonly key: string; readonly have: string | undefined };
 
 interface Book {
   readonly rings: Map<string, Ring>;
   /** Who in this thread wants to hear of each key's rings. */
   readonly seekers: Map<string, Set<(ring: Ring) => void>>;
   channel: BroadcastChannel | undefined;
+  /** Ends the listening for threads that end. */
+  stopMourning: (() => void) | undefined;
 }
 
-const book: Book = { rings: new Map(), seekers: new Map(), channel: undefined };
-
-// From the first import on: which thread will register a writer isn't known when it is made.
-process.on('worker', (worker) => {
-  const { threadId: thread } = worker;
-  worker.once('exit', () => {
-    freeRingsOf(thread);
-    const channel = book.channel ?? new BroadcastChannel(EDITION);
-    channel.postMessage({ type: 'exited', thread } satisfies Message);
-    if (channel !== book.channel) channel.close();
-  });
-});
+const book: Book = { rings: new Map(), seekers: new Map(), channel: undefined, stopMourning: undefined };
 
 function freeRingsOf(thread: number): void {
   const now = systemClock.monotonic();
@@ -116,6 +107,8 @@ export function closeDirectory(): void {
   book.seekers.clear();
   book.channel?.close();
   book.channel = undefined;
+  book.stopMourning?.();
+  book.stopMourning = undefined;
 }
 
 /** Every ring that this thread has heard of. */
@@ -141,6 +134,7 @@ function environmentName(key: string): string {
 }
 
 function remember(key: string, ring: Ring): void {
+  book.stopMourning ??= onThreadDeath(freeRingsOf);
   book.rings.set(key, ring);
   setEnvironmentData(environmentName(key), ring.buffer);
 }
@@ -207,9 +201,6 @@ function receive(message: Message): void {
       if (ring && ring.instance !== message.have) send({ type: 'ring', key: message.key, buffer: ring.buffer });
       return;
     }
-    case 'exited':
-      freeRingsOf(message.thread);
-      return;
     default:
       // A word of a newer edition: not for us.
       return;

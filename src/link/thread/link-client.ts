@@ -1,8 +1,8 @@
-import './deaths.js';
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
 import { systemClock } from '../../core/clock.js';
 import { unpackError } from '../../core/packed-error.js';
 import { report } from '../../core/report.js';
+import { onThreadDeath } from '../../mirror/deaths.js';
 import { disown, type Ring } from '../../mirror/layout.js';
 import { SupervisedThread } from '../../scheduler/supervised-thread.js';
 import { type FromLink, type Here, LINK_CHANNEL, type PlainLinkStatus, type ToLink, type Want } from './messages.js';
@@ -57,6 +57,7 @@ interface Entry {
 class LinkClient {
   readonly #entries = new Map<string, Entry>();
   #channel: BroadcastChannel | undefined;
+  #stopMourning: (() => void) | undefined;
   #thread: SupervisedThread | undefined;
   /** The link thread that is spoken to, and when it last answered. */
   #link: Here | undefined;
@@ -100,6 +101,8 @@ class LinkClient {
     this.#link = undefined;
     this.#channel?.close();
     this.#channel = undefined;
+    this.#stopMourning?.();
+    this.#stopMourning = undefined;
   }
 
   #seek(patience: number): void {
@@ -145,6 +148,7 @@ class LinkClient {
       this.#channel = new BroadcastChannel(LINK_CHANNEL);
       this.#channel.onmessage = (event) => this.#receive((event as { data: FromLink }).data);
       this.#channel.unref();
+      this.#stopMourning = onThreadDeath((thread) => this.#mourn(thread));
     }
     this.#channel.postMessage(message);
   }
@@ -152,10 +156,6 @@ class LinkClient {
   #receive(message: FromLink): void {
     if (message.type === 'here') {
       this.#hear(message);
-      return;
-    }
-    if (message.type === 'dead') {
-      this.#mourn(message.thread);
       return;
     }
     if (message.type === 'statuses') {

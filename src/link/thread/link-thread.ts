@@ -6,6 +6,7 @@ import { BroadcastChannel, threadId, workerData } from 'node:worker_threads';
 import { systemClock } from '../../core/clock.js';
 import { packError } from '../../core/packed-error.js';
 import { toError } from '../../core/report.js';
+import { onThreadDeath } from '../../mirror/deaths.js';
 import { closeDirectory } from '../../mirror/directory.js';
 import { serveThread } from '../../scheduler/thread-side.js';
 import { type HostPlace, hostPlace } from '../host/place.js';
@@ -41,12 +42,14 @@ serveThread({
   onMessage: () => {},
   onStop: async () => {
     clearInterval(housekeeping);
+    stopMourning();
     for (const name of posts.keys()) leave(name);
     await Promise.all(leaving.values());
     closeDirectory();
     channel.close();
   },
 });
+const stopMourning = onThreadDeath(mourn);
 const housekeeping = setInterval(keepHouse, STATUS_EVERY).unref();
 tell({ ...self, from: undefined, has: [] });
 
@@ -68,14 +71,16 @@ function receive(message: ToLink): void {
     case 'drop':
       if (message.to === threadId) drop(message.id);
       return;
-    case 'dead':
-      for (const id of lastSaid.keys()) if (id.startsWith(`${message.thread}.`)) drop(id);
-      for (const post of posts.values()) post.mourn(message.thread);
-      return;
     default:
       // What another link thread says.
       return;
   }
+}
+
+/** What a dead thread wanted goes with it. */
+function mourn(thread: number): void {
+  for (const id of lastSaid.keys()) if (id.startsWith(`${thread}.`)) drop(id);
+  for (const post of posts.values()) post.mourn(thread);
 }
 
 function want(wanted: Want): void {

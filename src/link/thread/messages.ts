@@ -19,15 +19,8 @@ export interface Want {
   readonly buffer: SharedArrayBuffer;
 }
 
-/** That a thread has ended, told by one that saw its `exit` event: what is proved of it is proved to all. */
-export interface Death {
-  readonly type: 'dead';
-  readonly thread: number;
-}
-
 /** `to` is the link thread's id, `from` the asking thread's. */
 export type ToLink =
-  | Death
   | { readonly type: 'hello'; readonly from: number; readonly wants: readonly string[] }
   | { readonly type: 'want'; readonly to: number; readonly from: number; readonly want: Want }
   | { readonly type: 'drop'; readonly to: number; readonly id: string };
@@ -46,7 +39,6 @@ export interface Here {
 
 /** `id` is the want's. */
 export type FromLink =
-  | Death
   | Here
   /** This process writes the key now, into this ring. */
   | { readonly type: 'granted'; readonly id: string; readonly epoch: number; readonly version: number; readonly buffer: SharedArrayBuffer }
