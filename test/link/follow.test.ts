@@ -10,6 +10,9 @@ import { followHost } from '../../dist/link/host/follow.js';
 import { leadHost } from '../../dist/link/host/lead.js';
 import { proof, receive, send, type ReaderMessage } from '../../dist/link/host/messages.js';
 import { hostPlace, type HostPlace } from '../../dist/link/host/place.js';
+import { systemClock } from '../../dist/core/clock.js';
+import { WriterConnection } from '../../dist/link/host/connection.js';
+import { writerAddress } from '../../dist/link/host/election.js';
 import { SnapshotFile } from '../../dist/link/host/snapshot-file.js';
 import { socketName } from '../../dist/link/host/socket.js';
 import type { Follower, Grant } from '../../dist/link/ports.js';
@@ -212,6 +215,31 @@ for (const sockets of KINDS) {
     await until(() => seen.snapshots.at(-1)?.version === 9, 'the follower has it');
   });
 }
+
+test('a reader that is ahead in the same epoch makes the writer take a later one', async (t) => {
+  const place = scratchPlace(t);
+  const { grants, lost } = await lead(t, place);
+  t.is(grants.at(-1)!.epoch, 1);
+  // It has a version of another writer of epoch 1, whose traces were deleted when this one was granted the same epoch.
+  const token = place.token();
+  const ignore = (): void => undefined;
+  const reader = new WriterConnection({
+    path: (await writerAddress(place, token, 'k'))!,
+    token,
+    key: 'k',
+    clock: systemClock,
+    ref: false,
+    have: () => ({ epoch: 1, version: 8 }),
+    onJoined: ignore,
+    onHeard: ignore,
+    onNews: ignore,
+    onSilence: ignore,
+    onEnd: ignore,
+  });
+  t.teardown(() => reader.close());
+  await until(() => grants.at(-1)!.epoch === 2, 'a later epoch');
+  t.is(lost.length, 1);
+});
 
 linux('a token that was replaced ends the term of the writer that had the old one', async (t) => {
   const place = scratchPlace(t);

@@ -17,8 +17,8 @@ export interface AnnouncerOptions {
   readonly key: string;
   readonly clock: Clock;
   readonly ref: boolean;
-  /** A reader joined that has a snapshot of this epoch. */
-  onReader(epoch: number): void;
+  /** A reader joined, and this is what it has. */
+  onReader(has: News): void;
   /** Each second, before the sign of life. */
   onBeat(): void;
 }
@@ -103,14 +103,14 @@ export class SocketAnnouncer implements Announcer {
         if (reader.behind) this.#tell(reader);
         return;
       }
-      const [, protocol, readerNonce, itsProof, epoch] = message;
+      const [, protocol, readerNonce, itsProof, epoch, version] = message;
       if (reader.joined || protocol !== PROTOCOL) throw new ProtocolError('A reader joined twice, or in another protocol');
       if (!sameProof(itsProof, proof(token, 'reader', nonce, readerNonce, key))) throw new ProtocolError('A stranger tried to join');
       deadline.cancel();
       reader.joined = true;
       send(socket, ['welcome', proof(token, 'writer', nonce, readerNonce, key)]);
       this.#tell(reader);
-      this.#options.onReader(epoch);
+      this.#options.onReader({ epoch, version });
     });
     send(socket, ['hello', PROTOCOL, nonce]);
   }

@@ -123,7 +123,7 @@ class HostCandidate implements Candidate {
       key,
       clock,
       ref,
-      onReader: (epoch) => this.#onReader(epoch),
+      onReader: (has) => this.#onReader(has),
       onBeat: () => this.#onBeat(),
     });
     this.#office = { lease, announcer };
@@ -195,11 +195,14 @@ class HostCandidate implements Candidate {
     throw error;
   }
 
-  /** A reader that has seen a later epoch would ignore all that is published here: so this writer takes a later one. */
-  #onReader(epoch: number): void {
-    this.#seenEpoch = Math.max(this.#seenEpoch, epoch);
-    if (!this.#term || epoch <= this.#term.epoch) return;
-    this.#endTerm(new StoreError(`Epoch ${this.#term.epoch} is over: a reader has seen ${epoch}`));
+  /** A reader that is ahead would ignore what is published here: so this writer takes an epoch later than the reader's. */
+  #onReader(has: News): void {
+    this.#seenEpoch = Math.max(this.#seenEpoch, has.epoch);
+    const term = this.#term;
+    // Of this epoch a reader may have what is being published just now, and nothing newer. Where the files were deleted, a new
+    // writer may have been granted an epoch that another one had before.
+    if (!term || has.epoch < term.epoch || !isNewer(has, term.publications.newest)) return;
+    this.#endTerm(new StoreError(`Epoch ${term.epoch} is over: a reader has seen epoch ${has.epoch}, version ${has.version}`));
     void this.#takeOver();
   }
 

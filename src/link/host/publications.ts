@@ -24,9 +24,14 @@ export class Publications {
     this.#write = write;
   }
 
+  /** The newest that a reader can have of this writer. */
+  get newest(): News {
+    return this.#waiting?.snapshot ?? this.#current ?? this.#stored;
+  }
+
   add(snapshot: Snapshot): Promise<void> {
     if (this.#over) return Promise.reject(this.#over);
-    const last = this.#waiting?.snapshot ?? this.#current ?? this.#stored;
+    const last = this.newest;
     if (!isNewer(snapshot, last)) {
       return Promise.reject(
         new StoreError(
