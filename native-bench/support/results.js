@@ -10,6 +10,15 @@ import { printTable } from './report/terminal.js';
 /** Few rounds and small values: shows that everything runs. Its absolute times say nothing. */
 export const isQuick = process.argv.includes('--quick');
 
+/** What follows `--name`, as a number. @param {string} name */
+export function numberOption(name) {
+  const at = process.argv.indexOf(`--${name}`);
+  const value = Number(process.argv[at + 1]);
+  if (at === -1) return undefined;
+  if (!(value > 0)) throw new RangeError(`Expected --${name} to be a number above 0, got ${process.argv[at + 1]}`);
+  return value;
+}
+
 /**
  * @typedef {string | number | import('./stats.js').Spread | undefined} Cell
  * @typedef {{ key: string, label: string, unit?: string }} Column

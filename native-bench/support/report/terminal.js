@@ -8,6 +8,7 @@ export function cellText(cell, unit = '') {
   if (typeof cell === 'string') return cell;
   if (typeof cell === 'number') return digits(cell) === '–' ? '–' : digits(cell) + suffix;
   if (!Number.isFinite(cell.median)) return '–';
+  if (cell.samples === 1) return digits(cell.median) + suffix;
   return `${digits(cell.median)}${suffix} (${digits(cell.low)}–${digits(cell.high)})`;
 }
 
