@@ -79,7 +79,14 @@ const throughRedis = {
     const client = await connect(redis);
     const store = new RedisCache(client, { prefix: 'ours:' });
     const mirror = /** @type {import('advanced-caching').Mirror<Value>} */ (
-      bg.read(KEY, { store, interval: period / 1000, maxBytes: MAX_BYTES })
+      bg.read(KEY, {
+        store,
+        interval: period / 1000,
+        // A poll that is under way when the connection is closed fails, which is nobody's business.
+        onError: nothing,
+        maxBytes: MAX_BYTES,
+        onError: nothing,
+      })
     );
     mirror.onChange(seen);
     return {

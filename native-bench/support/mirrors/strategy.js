@@ -17,7 +17,7 @@
  * `seen` is told each new value; `received` gives what came as a message from the writer
  *
  * @typedef {{ publish: (value: Value) => unknown, stop: () => unknown }} Writer
- * @typedef {{ read: () => unknown, stop: () => unknown }} Reader
+ * @typedef {{ read: () => unknown, record?: (i: number) => unknown, stop: () => unknown }} Reader `record`: one of its items, where the value as a whole is not decoded
  *
  * @typedef {object} Strategy
  * @property {string} name
