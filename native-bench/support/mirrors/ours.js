@@ -85,7 +85,6 @@ const throughRedis = {
         // A poll that is under way when the connection is closed fails, which is nobody's business.
         onError: nothing,
         maxBytes: MAX_BYTES,
-        onError: nothing,
       })
     );
     mirror.onChange(seen);
