@@ -43,25 +43,40 @@ async function time(run, calls = CALLS) {
 const compared = new Map();
 
 /**
- * Prints what `ours` costs, what `floor` costs, and the ratio. The first of the two changes from round to round.
+ * Nanoseconds of two loops by turns, warmed up.
  *
- * @param {string} name @param {(n: number) => unknown} ours @param {(n: number) => unknown} floor @param {string} target
+ * @param {number} rounds @param {(n: number) => unknown} ours @param {(n: number) => unknown} floor @returns {Promise<Rounds>}
  */
-export async function compare(name, ours, floor, target) {
-  progress(name);
+async function timeBoth(rounds, ours, floor) {
   for (let i = 0; i < WARM_UPS; i++) {
     await ours(CALLS);
     await floor(CALLS);
   }
   // A moment without work, so that the compiler's threads and the pulse have had theirs.
   await new Promise((resolve) => setTimeout(resolve, 20));
-  const rounds = await inTurns(
-    ROUNDS,
+  return inTurns(
+    rounds,
     () => time(ours),
     () => time(floor),
   );
-  tell({ name, ...rounds, target }, 'ns');
 }
+
+/**
+ * Prints what `ours` costs, what `floor` costs, and the ratio. The first of the two changes from round to round.
+ *
+ * @param {string} name @param {(n: number) => unknown} ours @param {(n: number) => unknown} floor @param {string} target
+ */
+export async function compare(name, ours, floor, target) {
+  progress(name);
+  tell({ name, ...(await timeBoth(ROUNDS, ours, floor)), target }, 'ns');
+}
+
+/**
+ * The same of two bodies of `loop`, for a table of the caller's own.
+ *
+ * @param {string} ours @param {string} floor @param {Record<string, unknown>} scope @param {number} rounds
+ */
+export const compareBlocks = (ours, floor, scope, rounds) => timeBoth(rounds, loop(ours, scope), loop(floor, scope));
 
 /**
  * The same of two rates, where more is better: the ratio is the share of the other's rate that ours reaches.

@@ -1,15 +1,22 @@
 // @ts-check
 import { digits } from '../stats.js';
 
+/** Nanoseconds in the unit that people read: a table of costs goes from one to a hundred million. @param {number} value @param {string} unit */
+function readable(value, unit) {
+  if (unit !== 'ns' || value < 10_000) return { divisor: 1, unit };
+  return value < 1e7 ? { divisor: 1e3, unit: 'µs' } : { divisor: 1e6, unit: 'ms' };
+}
+
 /** @param {import('../results.js').Cell} cell @param {string} [unit] */
 export function cellText(cell, unit = '') {
-  const suffix = unit === '' ? '' : unit === '×' ? ' ×' : ` ${unit}`;
   if (cell === undefined) return '–';
   if (typeof cell === 'string') return cell;
-  if (typeof cell === 'number') return digits(cell) === '–' ? '–' : digits(cell) + suffix;
-  if (!Number.isFinite(cell.median)) return '–';
-  if (cell.samples === 1) return digits(cell.median) + suffix;
-  return `${digits(cell.median)}${suffix} (${digits(cell.low)}–${digits(cell.high)})`;
+  const middle = typeof cell === 'number' ? cell : cell.median;
+  if (!Number.isFinite(middle)) return '–';
+  const { divisor, unit: shown } = readable(middle, unit);
+  const text = `${digits(middle / divisor)}${shown === '' ? '' : ` ${shown}`}`;
+  if (typeof cell === 'number' || cell.samples === 1) return text;
+  return `${text} (${digits(cell.low / divisor)}–${digits(cell.high / divisor)})`;
 }
 
 /** Whether a column holds figures, which are set to the right. @param {readonly import('../results.js').Row[]} rows @param {string} key */
