@@ -35,12 +35,9 @@ function seen({ at, n }) {
 /** @type {Set<(value: import('./value.js').Value) => void>} */
 const listeners = new Set();
 
-/** @type {import('./strategy.js').Reader | undefined} */
-let reader;
-
 /** Nanoseconds of a read: the median of blocks, of a value that doesn't change meanwhile. */
 function readCost() {
-  const read = reader?.read ?? (() => undefined);
+  const { read } = reader;
   const blocks = [];
   let calls = 1;
   const end = now() + 150;
@@ -69,7 +66,7 @@ async function obey(message) {
   }
   if (message.ask === 'read') tell({ told: 'read', figure: readCost() });
   if (message.ask === 'stop') {
-    await reader?.stop();
+    await reader.stop();
     tell({ told: 'stopped' });
   }
 }
@@ -80,5 +77,6 @@ else {
   process.on('disconnect', () => process.exit());
 }
 const strategy = await loadStrategy(spec.file, spec.strategy);
-reader = await strategy.reader({ ...spec, seen, received: (listener) => void listeners.add(listener) });
+// Nothing is asked before it is ready; a value may come.
+const reader = await strategy.reader({ ...spec, seen, received: (listener) => void listeners.add(listener) });
 tell({ told: 'ready' });

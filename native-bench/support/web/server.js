@@ -25,9 +25,12 @@ async function primary() {
   cluster.on('listening', (_, address) => {
     port = address.port;
   });
+  /** @type {Promise<unknown>[]} */
+  const served = [];
   for (let i = 0; i < site.workers; i++) {
     const each = cluster.fork();
     peers.push(each.process);
+    served.push(new Promise((resolve) => each.on('message', (message) => message === 'has it' && resolve(undefined))));
     await once(each, 'message');
   }
   const publish = async () => {
@@ -36,8 +39,7 @@ async function primary() {
     await writer.publish(value);
   };
   await publish();
-  // Every worker has it when it says so.
-  await Promise.all(Object.values(cluster.workers ?? {}).map((each) => each && once(each, 'message')));
+  await Promise.all(served);
   process.send?.({ port });
   if (!site.refreshes) return;
   for (;;) {
