@@ -83,9 +83,10 @@ async function run(name) {
     env: { ...process.env, BENCH_RESULTS: file },
   });
   const [code, signal] = await once(child, 'exit');
-  const ended = code === 0 ? 'ok' : `ended with ${signal ?? code}`;
+  const results = linesOf(file);
+  const ended = code !== 0 ? `ended with ${signal ?? code}` : results.length === 0 ? 'handed over no result' : 'ok';
   if (ended !== 'ok') console.error(`${name} ${ended}`);
-  return { name, seconds: (performance.now() - begin) / 1000, ended, results: linesOf(file) };
+  return { name, seconds: (performance.now() - begin) / 1000, ended, results };
 }
 
 /** @param {string} file @returns {import('./support/results.js').Result[]} */

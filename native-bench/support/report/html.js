@@ -16,7 +16,7 @@ const STYLE = `
 @media (prefers-color-scheme: dark) { :root { --page: #16181c; --text: #e6e8eb; --soft: #9aa3ae; --rule: #33383f; --ours: #fb8b4b; --other: #5d7590; --warn: #e0a34a;
   --c0: #6ea8e6; --c1: #79c28a; --c2: #c390dd; --c3: #d8b95a; --c4: #5cc7c7; --c5: #e58ab6; --c6: #a5adb8; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 62rem; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
+body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 76rem; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; } h2 { margin-top: 3rem; border-top: 1px solid var(--rule); padding-top: 1rem; font-size: 1.2rem; } h3 { margin: 1.8rem 0 .4rem; font-size: 1rem; }
 nav a { margin-right: 1rem; white-space: nowrap; } a { color: var(--c0); } .soft { color: var(--soft); } .warn { color: var(--warn); font-weight: 600; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 13.5px; }

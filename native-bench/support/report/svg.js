@@ -16,18 +16,27 @@ function svg(height, title, body) {
   return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escape(title)}">${body.join('')}</svg>`;
 }
 
+/** Powers of ten around the values; with 2 and 5 between where that leaves few. @param {number} low @param {number} high */
+function logTicks(low, high) {
+  const first = Math.floor(Math.log10(low) + 1e-9);
+  const last = Math.max(first + 1, Math.ceil(Math.log10(high) - 1e-9));
+  const powers = Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i));
+  if (powers.length > 4) return powers;
+  const all = powers.flatMap((power) => [power, 2 * power, 5 * power]);
+  const from = all.findLastIndex((tick) => tick <= low * 1.001);
+  const to = all.findIndex((tick) => tick >= high / 1.001);
+  return all.slice(Math.max(0, from), Math.max(to, from + 1) + 1);
+}
+
 /**
  * @param {number} low @param {number} high @param {boolean} log @param {number} from @param {number} to pixels
  * @returns {{ at: (value: number) => number, ticks: number[] }}
  */
 function scale(low, high, log, from, to) {
   if (log) {
-    const first = Math.floor(Math.log10(low) + 1e-9);
-    const last = Math.max(first + 1, Math.ceil(Math.log10(high) - 1e-9));
-    const every = Math.ceil((last - first) / 6);
-    const ticks = [];
-    for (let power = first; power <= last; power += every) ticks.push(10 ** power);
-    return { at: (value) => from + ((Math.log10(Math.max(value, 10 ** first)) - first) / (last - first)) * (to - from), ticks };
+    const ticks = logTicks(low, high);
+    const [first, last] = [Math.log10(ticks[0] ?? 1), Math.log10(ticks.at(-1) ?? 10)];
+    return { at: (value) => from + ((Math.log10(value) - first) / (last - first)) * (to - from), ticks };
   }
   const rough = (high || 1) / 5;
   const unit = 10 ** Math.floor(Math.log10(rough));
