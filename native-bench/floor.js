@@ -26,6 +26,7 @@ const ROWS = [
     { what: `publish of ${sizeText(size)}`, ours: `publish ${size}`, floor: `publish ${size}` },
     { what: `… its checksum alone`, ours: `checksum ${size}`, floor: undefined },
     { what: `take of ${sizeText(size)}, not decoded`, ours: `take ${size}`, floor: `take ${size}` },
+    { what: '… into fresh memory', ours: `take ${size}`, floor: `take into fresh memory ${size}` },
   ]),
   { what: 'seen by another thread that spins', ours: 'visible, spinning 0', floor: 'visible in another thread, spinning 0' },
   { what: 'seen by another thread that is woken', ours: 'visible, woken 0', floor: 'visible in another thread, woken 0' },
@@ -71,7 +72,7 @@ async function compareWith({ run }) {
     rows,
     note:
       'A read in C++ is one load and a branch that the processor foresees: what is left of ours is the call. The C++ has no checksum, no times and ' +
-      'no bounds to check, takes into memory that it has (ours into fresh memory), and is woken by a pipe.',
+      'no bounds to check, and is woken by a pipe. A take of ours is into fresh memory.',
   });
   bars({
     title: 'Ours, as a ratio to C++',
