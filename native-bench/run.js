@@ -7,8 +7,9 @@
  *     npm run bench -- --quick               few rounds and small values: shows that they run, and no more
  *     npm run bench -- --list                their names
  *     npm run bench -- --json FILE --html FILE    where to; default native-bench/results/latest.json and .html
+ *     npm run bench -- --charts FOLDER       each chart as an SVG file too
  *
- * What is not known here is passed on to the benchmarks (`--readers 8`).
+ * `--readers N` goes to the benchmarks that have readers.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,7 +19,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { describeMachine, machineText } from './support/machine.js';
-import { htmlReport } from './support/report/html.js';
+import { chartFiles, htmlReport } from './support/report/html.js';
 import { clockTime } from './support/stats.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -35,6 +36,7 @@ const { values, tokens } = parseArgs({
     list: { type: 'boolean' },
     json: { type: 'string' },
     html: { type: 'string' },
+    charts: { type: 'string' },
     readers: { type: 'string' },
   },
   allowPositionals: true,
@@ -70,6 +72,7 @@ try {
 const report = { machine, quick: values.quick ?? false, benchmarks };
 const json = keep(values.json, 'latest.json', JSON.stringify(report, undefined, 1));
 const html = keep(values.html, 'latest.html', htmlReport(report));
+if (values.charts) for (const [name, chart] of chartFiles(report)) keep(join(values.charts, name), name, chart);
 const failed = benchmarks.filter(({ ended }) => ended !== 'ok');
 console.log(`\n${names.length} benchmarks in ${clockTime((performance.now() - started) / 1000)}, ${failed.length} failed. ${json} ${html}`);
 process.exitCode = failed.length === 0 ? 0 : 1;

@@ -5,6 +5,19 @@ import { digits } from '../stats.js';
 const WIDTH = 760;
 const PALETTE = 7;
 
+/** For a light and for a dark screen, of the page and of a chart that stands alone. */
+export const COLOURS = `
+:root { color-scheme: light dark; --page: #fdfdfc; --text: #1d2025; --soft: #5c636e; --rule: #dfe2e6; --ours: #c2410c; --other: #8fa3bd; --warn: #a15c00;
+  --c0: #2563a8; --c1: #3d8b4f; --c2: #8b4fa8; --c3: #8a6d1d; --c4: #0f8a8a; --c5: #b0467a; --c6: #5b6470; }
+@media (prefers-color-scheme: dark) { :root { --page: #16181c; --text: #e6e8eb; --soft: #9aa3ae; --rule: #33383f; --ours: #fb8b4b; --other: #5d7590; --warn: #e0a34a;
+  --c0: #6ea8e6; --c1: #79c28a; --c2: #c390dd; --c3: #d8b95a; --c4: #5cc7c7; --c5: #e58ab6; --c6: #a5adb8; } }
+svg { font: 12px system-ui, sans-serif; } svg text { fill: var(--text); } svg .tick, svg .axis { fill: var(--soft); font-size: 11px; }
+.grid { stroke: var(--rule); } .mark { stroke: var(--text); stroke-dasharray: 4 3; } .whisker { stroke: var(--text); fill: none; opacity: .65; }
+rect.ours { fill: var(--ours); } rect.other { fill: var(--other); }
+.line { fill: none; stroke-width: 2; } .line.ours { stroke: var(--ours); stroke-width: 3; } .dot.ours { fill: var(--ours); }
+${Array.from({ length: PALETTE }, (_, i) => `.line.c${i} { stroke: var(--c${i}); } .dot.c${i} { fill: var(--c${i}); }`).join(' ')}
+`;
+
 /** @param {string} text */
 export const escape = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
