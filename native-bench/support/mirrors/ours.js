@@ -62,7 +62,7 @@ const throughRedis = {
     const client = await connect(redis);
     /** @type {Value | undefined} */
     let value;
-    const store = new RedisCache(client, { prefix: 'ours:' });
+    const store = new RedisCache(client, { prefix: 'ours:', maxBytes: MAX_BYTES, timeout: 60 });
     const write = bg.write(0, { key: KEY, store, runImmediately: false, maxBytes: MAX_BYTES, ref: false, loader: () => value });
     return {
       publish: (next) => {
@@ -77,7 +77,7 @@ const throughRedis = {
   },
   async reader({ redis, period, seen }) {
     const client = await connect(redis);
-    const store = new RedisCache(client, { prefix: 'ours:' });
+    const store = new RedisCache(client, { prefix: 'ours:', maxBytes: MAX_BYTES, timeout: 60 });
     const mirror = /** @type {import('advanced-caching').Mirror<Value>} */ (
       bg.read(KEY, {
         store,
