@@ -41,18 +41,21 @@ export function runsOf(kind, redis) {
     }));
 }
 
-/** @param {Plan} plan @param {string} file @param {string} strategy @returns {Promise<import('./host.js').Outcome>} */
+/** @param {Plan} plan @param {string} file @param {string} strategy @returns {Promise<import('./host.js').Outcome | undefined>} of a run that failed nothing */
 async function runOnce(plan, file, strategy) {
   progress(`${plan.readers} ${plan.kind}, ${sizeText(plan.bytes)}: ${strategy}`);
   const directory = mkdtempSync(join(process.platform === 'linux' ? '/dev/shm' : tmpdir(), 'mirror-strategies-'));
   const env = { ...process.env, ADVANCED_CACHING_DIRECTORY: directory, ADVANCED_CACHING_NAMESPACE: 'mirror-strategies' };
-  const child = fork(HOST, [JSON.stringify({ ...plan, file, strategy, directory })], { env });
+  const child = fork(HOST, [JSON.stringify({ ...plan, file, strategy, directory })], { env, serialization: 'advanced' });
   const end = () => void child.kill('SIGKILL');
   process.once('exit', end);
   try {
     const exit = once(child, 'exit');
     const answer = await Promise.race([once(child, 'message'), exit.then(() => undefined)]);
-    if (!answer) throw new Error(`${strategy}, ${plan.kind}, ${sizeText(plan.bytes)}: the run ended without an answer`);
+    if (!answer) {
+      console.error(`${strategy}, ${plan.kind}, ${sizeText(plan.bytes)}: the run ended without an answer`);
+      return undefined;
+    }
     await exit;
     return answer[0];
   } finally {
@@ -68,9 +71,11 @@ export async function measured(ways, plan, rounds) {
   const outcomes = new Map(ways.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     const bare = await runOnce(plan, './strategy.js', 'none');
+    if (!bare) throw new Error('Readers that do nothing failed');
     // Another first one each round.
     for (const { name, file } of [...ways.slice(round), ...ways.slice(0, round)]) {
-      outcomes.get(name)?.push({ bare, outcome: await runOnce(plan, file, name) });
+      const outcome = await runOnce(plan, file, name);
+      if (outcome) outcomes.get(name)?.push({ bare, outcome });
     }
   }
   return ways.map(({ name, ours }) => {
