@@ -9,6 +9,7 @@ import { EntryCodec } from '../remote/entry-codec.js';
 import { LastWritten } from '../remote/last-written.js';
 import { type RemoteOptions, type RemoteSettings, remoteSettings } from '../remote/options.js';
 import { type BatchCommand, runBatch } from './batches.js';
+import { Bursts } from './bursts.js';
 import { type RedisClient, checkClient, isCutOff } from './client.js';
 import { isForeign, reasonOf } from './replies.js';
 import { NEVER, NO_STRING, PROLONG, REPLACE, run } from './scripts.js';
@@ -62,6 +63,7 @@ export class RedisCache implements CacheStorage {
   readonly #client: RedisClient;
   readonly #prefix: string;
   readonly #settings: RemoteSettings;
+  readonly #bursts: Bursts;
   readonly #calls: RemoteCalls;
   readonly #codec: EntryCodec;
   readonly #lastWritten: LastWritten | undefined;
@@ -74,6 +76,7 @@ export class RedisCache implements CacheStorage {
     if (typeof prefix !== 'string' || !prefix.isWellFormed()) refuse('prefix', 'a well-formed string', prefix);
     this.#client = client;
     this.#prefix = prefix;
+    this.#bursts = new Bursts(client);
     this.#calls = new RemoteCalls({ store: 'RedisCache', isForeign, reason: reasonOf }, this.#settings);
     this.#codec = new EntryCodec('RedisCache', this.#settings);
     this.#lastWritten = this.#settings.dedupeWrites ? new LastWritten() : undefined;
@@ -159,7 +162,7 @@ export class RedisCache implements CacheStorage {
     const life = lifeOf(seconds);
     this.#lastWritten?.forget(name);
     const seen = await this.#calls.write('set', async () => {
-      const client = this.#connected();
+      const client = this.#connected(bytes.length);
       const [isSet, header] = await Promise.all([
         life > LONGEST ? client.set(name, bytes, 'NX') : client.set(name, bytes, 'PX', life, 'NX'),
         headerOf(client, name),
@@ -169,7 +172,7 @@ export class RedisCache implements CacheStorage {
     if (seen === undefined) return true;
     if (typeof seen !== 'string' && this.#isFresh(seen)) return false;
     const replaced = await this.#calls.write('set', () =>
-      run(REPLACE, this.#connected(), name, seen, bytes, life > LONGEST ? NEVER : life),
+      run(REPLACE, this.#connected(bytes.length), name, seen, bytes, life > LONGEST ? NEVER : life),
     );
     return replaced === 1;
   }
@@ -252,7 +255,7 @@ export class RedisCache implements CacheStorage {
     } else if (this.#lastWritten) {
       await this.#putChanged(this.#lastWritten, payload, { name, bytes, life });
     } else {
-      await this.#calls.write('set', () => write(this.#connected(), { name, bytes, life }));
+      await this.#calls.write('set', () => write(this.#connected(bytes.length), { name, bytes, life }));
     }
   }
 
@@ -269,7 +272,7 @@ export class RedisCache implements CacheStorage {
     }
     // Not remembered while it is uncertain: a write that timed out may have happened, or happen yet.
     last.forget(name);
-    await this.#calls.write('set', () => write(this.#connected(), outgoing));
+    await this.#calls.write('set', () => write(this.#connected(bytes.length), outgoing));
     last.remember(name, digest);
   }
 
@@ -277,15 +280,18 @@ export class RedisCache implements CacheStorage {
   #batch<T>(operation: 'get' | 'set', items: readonly T[], command: BatchCommand<T>): Promise<[item: T, result: unknown][]> {
     if (items.length === 0) return Promise.resolve([]);
     const start = async (): Promise<[T, unknown][]> => {
-      const replies = await runBatch(this.#connected(), items, command);
+      // A pipeline is one parcel already.
+      const replies = await runBatch(this.#connected(Infinity), items, command);
       for (const [, reply] of replies) if (reply instanceof Error && !isForeign(reply)) throw reply;
       return replies;
     };
     return operation === 'get' ? this.#calls.read(operation, start) : this.#calls.write(operation, start);
   }
 
-  #connected(): RedisClient {
+  /** @param bytes how much is sent besides the command's name and key */
+  #connected(bytes = 0): RedisClient {
     if (isCutOff(this.#client)) throw new StoreError('RedisCache has no connection: its client is reconnecting, or was closed');
+    this.#bursts.next(bytes);
     return this.#client;
   }
 
