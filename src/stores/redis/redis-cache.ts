@@ -3,7 +3,7 @@ import type { CacheEntry } from '../../core/entry.js';
 import { StoreError, WireFormatError } from '../../core/errors.js';
 import { checkBoolean, checkKey, checkOptions, refuse } from '../../core/options.js';
 import type { CacheStorage, OnFault } from '../../core/store.js';
-import { HEADER_BYTES, decodeHeader } from '../../wire/entry.js';
+import { HEADER_BYTES } from '../../wire/entry.js';
 import { RemoteCalls } from '../remote/calls.js';
 import { EntryCodec } from '../remote/entry-codec.js';
 import { LastWritten } from '../remote/last-written.js';
@@ -89,10 +89,11 @@ export class RedisCache implements CacheStorage {
     } catch (error) {
       return Promise.reject(error as Error);
     }
+    const name = this.#prefix + key;
     return this.#calls.read(
       'get',
-      () => this.#connected().getBuffer(this.#prefix + key),
-      (bytes) => this.#codec.decodeFresh(bytes, this.#now(), onFault)?.value,
+      () => this.#connected().getBuffer(name),
+      (bytes) => this.#codec.decodeFresh(name, bytes, this.#now(), onFault)?.value,
       (error) => this.#codec.fault(error, onFault),
     );
   }
@@ -103,10 +104,11 @@ export class RedisCache implements CacheStorage {
     } catch (error) {
       return Promise.reject(error as Error);
     }
+    const name = this.#prefix + key;
     return this.#calls.read<Buffer | null, CacheEntry | undefined>(
       'get',
-      () => this.#connected().getBuffer(this.#prefix + key),
-      (bytes) => this.#codec.decode(bytes, onFault),
+      () => this.#connected().getBuffer(name),
+      (bytes) => this.#codec.decode(name, bytes, onFault),
       (error) => this.#codec.fault(error, onFault),
     );
   }
@@ -137,10 +139,11 @@ export class RedisCache implements CacheStorage {
 
   async exists(key: string): Promise<boolean> {
     checkKey('key', key);
+    const name = this.#prefix + key;
     return this.#calls.read(
       'exists',
-      () => this.#connected().getrangeBuffer(this.#prefix + key, 0, HEADER_BYTES - 1),
-      (header) => this.#isFresh(header),
+      () => this.#header(this.#connected(), name),
+      (header) => this.#isFresh(name, header),
       (error) => {
         this.#codec.fault(error, undefined);
         return false;
@@ -158,21 +161,22 @@ export class RedisCache implements CacheStorage {
     if (seconds === 0) return !(await this.exists(key));
     const now = this.#now();
     const name = this.#prefix + key;
-    const bytes = this.#codec.encode(this.#codec.payload(value), now + seconds, now);
+    const bytes = this.#codec.encode(name, this.#codec.payload(value), now + seconds, now);
     const life = lifeOf(seconds);
     this.#lastWritten?.forget(name);
     const seen = await this.#calls.write('set', async () => {
       const client = this.#connected(bytes.length);
       const [isSet, header] = await Promise.all([
         life > LONGEST ? client.set(name, bytes, 'NX') : client.set(name, bytes, 'PX', life, 'NX'),
-        headerOf(client, name),
+        this.#headerOrNone(client, name),
       ]);
       return isSet === null ? header : undefined;
     });
     if (seen === undefined) return true;
-    if (typeof seen !== 'string' && this.#isFresh(seen)) return false;
+    if (typeof seen !== 'string' && this.#isFresh(name, seen)) return false;
+    const head = typeof seen === 'string' ? seen : seen.subarray(0, HEADER_BYTES);
     const replaced = await this.#calls.write('set', () =>
-      run(REPLACE, this.#connected(bytes.length), name, seen, bytes, life > LONGEST ? NEVER : life),
+      run(REPLACE, this.#connected(bytes.length), name, head, bytes, life > LONGEST ? NEVER : life),
     );
     return replaced === 1;
   }
@@ -182,7 +186,8 @@ export class RedisCache implements CacheStorage {
     const now = this.#now();
     const values = new Map<string, unknown>();
     for (const key of keys) {
-      const fresh = this.#codec.decodeFresh(found.get(this.#prefix + key), now, onFault);
+      const name = this.#prefix + key;
+      const fresh = this.#codec.decodeFresh(name, found.get(name), now, onFault);
       if (fresh) values.set(key, fresh.value);
     }
     return values;
@@ -193,7 +198,8 @@ export class RedisCache implements CacheStorage {
     const found = await this.#getAll(keys, onFault);
     const entries = new Map<string, CacheEntry>();
     for (const key of keys) {
-      const entry = this.#codec.decode(found.get(this.#prefix + key), onFault);
+      const name = this.#prefix + key;
+      const entry = this.#codec.decode(name, found.get(name), onFault);
       if (entry) entries.set(key, entry);
     }
     return entries;
@@ -224,7 +230,8 @@ export class RedisCache implements CacheStorage {
     const now = this.#now();
     const life = lifeOf(seconds);
     const outgoing = Array.from(items, ([key, value]): Outgoing => {
-      return { name: this.#prefix + key, bytes: this.#codec.encode(this.#codec.payload(value), now + seconds, now), life };
+      const name = this.#prefix + key;
+      return { name, bytes: this.#codec.encode(name, this.#codec.payload(value), now + seconds, now), life };
     });
     await this.#batch('set', outgoing, SET);
   }
@@ -248,7 +255,7 @@ export class RedisCache implements CacheStorage {
   async #put(key: string, value: unknown, freshUntil: number, createdAt: number, seconds: number): Promise<void> {
     const name = this.#prefix + key;
     const payload = this.#codec.payload(value);
-    const bytes = this.#codec.encode(payload, freshUntil, createdAt);
+    const bytes = this.#codec.encode(name, payload, freshUntil, createdAt);
     const life = lifeOf(seconds);
     if (life <= 0) {
       await this.delete(key);
@@ -259,14 +266,15 @@ export class RedisCache implements CacheStorage {
     }
   }
 
-  /** Bytes that were written here last are asked for by their digest, and only get a new header and a new life. */
+  /** Bytes that were written here last are asked for by their digest, and only get a new header, a new seal and a new life. */
   async #putChanged(last: LastWritten, payload: Uint8Array, outgoing: Outgoing): Promise<void> {
     const { name, bytes, life } = outgoing;
     const digest = last.digest(payload);
     if (last.isLast(name, digest)) {
       const header = bytes.subarray(0, HEADER_BYTES);
+      const seal = bytes.subarray(bytes.length - this.#codec.sealBytes);
       const isProlonged = await this.#calls.write('set', () =>
-        run(PROLONG, this.#connected(), name, digest, header, life > LONGEST ? NEVER : life),
+        run(PROLONG, this.#connected(), name, digest, header, life > LONGEST ? NEVER : life, seal),
       );
       if (isProlonged === 1) return;
     }
@@ -295,11 +303,26 @@ export class RedisCache implements CacheStorage {
     return this.#client;
   }
 
-  #isFresh(header: Buffer): boolean {
+  /** The entry's first bytes, or all of it where they are sealed; none for an absent key. */
+  async #header(client: RedisClient, name: string): Promise<Buffer> {
+    if (this.#codec.sealBytes > 0) return (await client.getBuffer(name)) ?? Buffer.alloc(0);
+    return client.getrangeBuffer(name, 0, HEADER_BYTES - 1);
+  }
+
+  async #headerOrNone(client: RedisClient, name: string): Promise<Buffer | typeof NO_STRING> {
+    try {
+      return await this.#header(client, name);
+    } catch (error) {
+      if (error instanceof Error && isForeign(error)) return NO_STRING;
+      throw error;
+    }
+  }
+
+  #isFresh(name: string, header: Buffer): boolean {
     // No such key.
     if (header.length === 0) return false;
     try {
-      return this.#now() < decodeHeader(header).freshUntil;
+      return this.#now() < this.#codec.decodeHeader(name, header).freshUntil;
     } catch (error) {
       this.#codec.fault(error as Error, undefined);
       return false;
@@ -318,13 +341,4 @@ function lifeOf(seconds: number): number {
 
 function write(client: RedisClient, { name, bytes, life }: Outgoing): Promise<unknown> {
   return life > LONGEST ? client.set(name, bytes) : client.set(name, bytes, 'PX', life);
-}
-
-async function headerOf(client: RedisClient, name: string): Promise<Buffer | typeof NO_STRING> {
-  try {
-    return await client.getrangeBuffer(name, 0, HEADER_BYTES - 1);
-  } catch (error) {
-    if (error instanceof Error && isForeign(error)) return NO_STRING;
-    throw error;
-  }
 }

@@ -185,8 +185,8 @@ test('what is read is told of once: to onError and the listener, or to the liste
   const heard: [string, boolean | undefined][] = [];
   const onError = (error: Error): void => void heard.push([error.name, undefined]);
   const onFault = (error: Error, isReported: boolean): void => void heard.push([error.name, isReported]);
-  new EntryCodec('Test', remoteSettings('Test', { onError })).decode(bytes, onFault);
-  new EntryCodec('Test', remoteSettings('Test', {})).decode(bytes, onFault);
+  new EntryCodec('Test', remoteSettings('Test', { onError })).decode('key', bytes, onFault);
+  new EntryCodec('Test', remoteSettings('Test', {})).decode('key', bytes, onFault);
   t.deepEqual(heard, [
     ['WireFormatError', undefined],
     ['WireFormatError', true],
@@ -196,7 +196,7 @@ test('what is read is told of once: to onError and the listener, or to the liste
 
 test.serial('without anyone to tell, it is a process warning', async (t) => {
   const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
-  new EntryCodec('Test', remoteSettings('Test', {})).decode(Buffer.from('no entry'));
+  new EntryCodec('Test', remoteSettings('Test', {})).decode('key', Buffer.from('no entry'));
   t.regex((await warned).message, /Test found what is no entry: WireFormatError/);
 });
 
@@ -213,7 +213,7 @@ test('what a serializer of somebody else throws, or answers, stays out of messag
   });
   const codec = new EntryCodec('Test', settings);
   t.throws(() => codec.payload(1), { message: /Uint8Array/ });
-  t.is(codec.decode(codec.encode(Buffer.from('canary'), Infinity, 1)), undefined);
+  t.is(codec.decode('key', codec.encode('key', Buffer.from('canary'), Infinity, 1)), undefined);
   t.true(faults[0] instanceof WireFormatError);
   t.notRegex(`${faults[0]?.stack} ${String(faults[0]?.cause)}`, /canary/);
 });
