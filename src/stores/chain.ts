@@ -18,7 +18,7 @@
 import type { Clock } from '../core/clock.js';
 import { toSeconds } from '../core/duration.js';
 import type { CacheEntry } from '../core/entry.js';
-import { checkKey, refuse } from '../core/options.js';
+import { checkStoreKey, refuse } from '../core/options.js';
 import { type CacheStorage, type OnFault, type SyncCacheStorage, isCacheStorage } from '../core/store.js';
 import { type Answer, allOf, andThen } from '../concurrency/answer.js';
 import { type Flight, SingleFlight } from '../concurrency/single-flight.js';
@@ -89,12 +89,12 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
       try {
         value = first.store.get(key);
       } catch (error) {
-        checkKey('key', key);
+        checkStoreKey(key);
         first.failed('get', error);
       }
       if (value !== undefined) return value as AnswerOf<S, unknown>;
     }
-    checkKey('key', key);
+    checkStoreKey(key);
     const answer = first.isSync ? undefined : first.ask<unknown>('get', (store) => store.get(key, first.faults(onFault)), undefined);
     return andThen(answer, (value) => {
       if (value !== undefined) return value;
@@ -103,7 +103,7 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
   }
 
   getEntry(key: string, onFault?: OnFault): AnswerOf<S, CacheEntry | undefined> {
-    checkKey('key', key);
+    checkStoreKey(key);
     return andThen(
       this.#first.ask('get', (store) => store.getEntry(key, this.#first.faults(onFault)), undefined),
       (mine) => (mine && this.#isFresh(mine) ? mine : andThen(this.#lookup(key, onFault), (other) => fresher(mine, other))),
@@ -111,7 +111,7 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
   }
 
   exists(key: string): AnswerOf<S, boolean> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const from = (level: number): Answer<boolean> => {
       const tier = this.#tiers[level];
       if (!tier) return false;
@@ -124,7 +124,7 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
   }
 
   getMany(keys: readonly string[], onFault?: OnFault): AnswerOf<S, Map<string, unknown>> {
-    for (const key of keys) checkKey('key', key);
+    for (const key of keys) checkStoreKey(key);
     return andThen(
       this.#first.ask('get', (store) => store.getMany(keys, this.#first.faults(onFault)), new Map<string, unknown>()),
       (mine) => {
@@ -144,7 +144,7 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
   }
 
   set(key: string, value: unknown, ttl: number): AnswerOf<S, void> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const seconds = toSeconds(ttl, 'ttl');
     return this.#change([key], () => this.#all('set', (store, cap) => store.set(key, value, Math.min(seconds, cap)))) as AnswerOf<S, void>;
   }
@@ -152,13 +152,13 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
   setMany(items: ReadonlyMap<string, unknown>, ttl: number): AnswerOf<S, void> {
     const seconds = toSeconds(ttl, 'ttl');
     const keys = [...items.keys()];
-    for (const key of keys) checkKey('key', key);
+    for (const key of keys) checkStoreKey(key);
     return this.#change(keys, () => this.#all('set', (store, cap) => store.setMany(items, Math.min(seconds, cap)))) as AnswerOf<S, void>;
   }
 
   /** @throws TypeError for an entry whose moments aren't numbers, RangeError for a `hold` that isn't a duration */
   setEntry(key: string, entry: CacheEntry, hold = 0): AnswerOf<S, void> {
-    checkKey('key', key);
+    checkStoreKey(key);
     for (const moment of ['freshUntil', 'createdAt'] as const) {
       if (typeof entry[moment] !== 'number' || Number.isNaN(entry[moment]))
         refuse(`entry.${moment}`, 'a Unix time in seconds', entry[moment]);
@@ -175,7 +175,7 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
    * is taken
    */
   setIfNotExists(key: string, value: unknown, ttl: number): AnswerOf<S, boolean> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const seconds = Math.min(toSeconds(ttl, 'ttl'), this.#deepest.cap);
     return this.#change([key], () => {
       const createdAt = this.#now();
@@ -187,7 +187,7 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
 
   /** Answers whether any tier had it. A tier that can't be reached keeps it: that is reported, and the key may come back from there. */
   delete(key: string): AnswerOf<S, boolean> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const answers = (): Answer<boolean> =>
       andThen(allOf(this.#tiers.map((tier) => tier.ask('delete', (store) => store.delete(key), false))), (had) => had.includes(true));
     return this.#change([key], answers) as AnswerOf<S, boolean>;

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../core/clock.js';
 import { toSeconds } from '../core/duration.js';
 import type { CacheEntry } from '../core/entry.js';
 import { WireFormatError } from '../core/errors.js';
-import { checkBoolean, checkCount, checkFunction, checkKey, checkOneOf, checkOptions, refuse } from '../core/options.js';
+import { checkBoolean, checkCount, checkFunction, checkStoreKey, checkOneOf, checkOptions, refuse } from '../core/options.js';
 import { type OnError, report } from '../core/report.js';
 import { DEFAULT_MAX_BYTES } from '../core/snapshot.js';
 import type { CacheStorage, OnFault } from '../core/store.js';
@@ -58,7 +58,7 @@ type Found =
 /** A file has a second name for a moment while it gets its first one, and a third while it is claimed. */
 const NAMES = 4;
 /** What a file may have besides its entry: the head, the longest key, and what a compression adds. */
-const EXTRA_BYTES = 16_384;
+const EXTRA_BYTES = 98_304;
 /** Files that are open at a time, in all stores of this thread: a thousand reads at once must not use up the process's descriptors. */
 const gate = new Gate(64);
 /** Another process holds the claim on a file for a few system calls. */
@@ -137,13 +137,13 @@ export class LocalFileCache implements CacheStorage {
   }
 
   async getEntries(keys: readonly string[], onFault?: OnFault): Promise<Map<string, CacheEntry>> {
-    for (const key of keys) checkKey('key', key);
+    for (const key of keys) checkStoreKey(key);
     const entries = await Promise.all(keys.map(async (key) => [key, await this.getEntry(key, onFault)] as const));
     return new Map(entries.filter((pair): pair is [string, CacheEntry] => pair[1] !== undefined));
   }
 
   async set(key: string, value: unknown, ttl: number): Promise<void> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const seconds = toSeconds(ttl, 'ttl');
     const createdAt = this.#now();
     const freshUntil = createdAt + seconds;
@@ -152,20 +152,20 @@ export class LocalFileCache implements CacheStorage {
 
   async setMany(items: ReadonlyMap<string, unknown>, ttl: number): Promise<void> {
     toSeconds(ttl, 'ttl');
-    for (const key of items.keys()) checkKey('key', key);
+    for (const key of items.keys()) checkStoreKey(key);
     await Promise.all([...items].map(([key, value]) => this.set(key, value, ttl)));
   }
 
   /** @throws TypeError for an entry whose moments aren't numbers, RangeError for a `hold` that isn't a duration */
   async setEntry(key: string, entry: CacheEntry, hold = 0): Promise<void> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const { value, freshUntil, createdAt } = entry;
     const heldUntil = freshUntil + toSeconds(hold, 'hold');
     await this.#put(key, value, { freshUntil, createdAt, heldUntil });
   }
 
   async setIfNotExists(key: string, value: unknown, ttl: number): Promise<boolean> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const seconds = toSeconds(ttl, 'ttl');
     const createdAt = this.#now();
     const freshUntil = createdAt + seconds;
@@ -179,7 +179,7 @@ export class LocalFileCache implements CacheStorage {
   }
 
   async delete(key: string): Promise<boolean> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const path = this.#folder.path(key);
     return this.#change(key, async () => {
       const found = await this.#look(path, key);
@@ -215,7 +215,7 @@ export class LocalFileCache implements CacheStorage {
 
   /** The file of a key while it is held. One that is over is deleted. */
   async #read(key: string, onFault: OnFault | undefined): Promise<FileContent | undefined> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const path = this.#folder.path(key);
     return gate.run(async () => {
       const found = await this.#look(path, key);

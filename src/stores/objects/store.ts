@@ -1,7 +1,7 @@
 import { toSeconds } from '../../core/duration.js';
 import type { CacheEntry } from '../../core/entry.js';
 import { StoreError, WireFormatError } from '../../core/errors.js';
-import { checkKey, checkOptions, refuse } from '../../core/options.js';
+import { checkStoreKey, checkOptions, refuse } from '../../core/options.js';
 import { toError } from '../../core/report.js';
 import type { CacheStorage, OnFault } from '../../core/store.js';
 import { RemoteCalls } from '../remote/calls.js';
@@ -165,7 +165,7 @@ export class ObjectStore implements CacheStorage {
   }
 
   #name(key: string): string {
-    checkKey('key', key);
+    checkStoreKey(key);
     return objectName(this.#prefix, key);
   }
 

@@ -1,7 +1,7 @@
 import { toSeconds } from '../../core/duration.js';
 import type { CacheEntry } from '../../core/entry.js';
 import { StoreError, WireFormatError } from '../../core/errors.js';
-import { checkBoolean, checkKey, checkOptions, refuse } from '../../core/options.js';
+import { checkBoolean, checkStoreKey, checkOptions, refuse } from '../../core/options.js';
 import type { CacheStorage, OnFault } from '../../core/store.js';
 import { HEADER_BYTES } from '../../wire/entry.js';
 import { RemoteCalls } from '../remote/calls.js';
@@ -85,7 +85,7 @@ export class RedisCache implements CacheStorage {
   // The two that are called most: no `async`, which would cost each of them a Promise more.
   get(key: string, onFault?: OnFault): Promise<unknown> {
     try {
-      checkKey('key', key);
+      checkStoreKey(key);
     } catch (error) {
       return Promise.reject(error as Error);
     }
@@ -100,7 +100,7 @@ export class RedisCache implements CacheStorage {
 
   getEntry(key: string, onFault?: OnFault): Promise<CacheEntry | undefined> {
     try {
-      checkKey('key', key);
+      checkStoreKey(key);
     } catch (error) {
       return Promise.reject(error as Error);
     }
@@ -114,20 +114,20 @@ export class RedisCache implements CacheStorage {
   }
 
   async set(key: string, value: unknown, ttl: number): Promise<void> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const seconds = toSeconds(ttl, 'ttl');
     const now = this.#now();
     await this.#put(key, value, now + seconds, now, seconds);
   }
 
   async setEntry(key: string, entry: CacheEntry, hold = 0): Promise<void> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const { value, freshUntil, createdAt } = entry;
     await this.#put(key, value, freshUntil, createdAt, freshUntil + toSeconds(hold, 'hold') - this.#now());
   }
 
   async delete(key: string): Promise<boolean> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const name = this.#prefix + key;
     this.#lastWritten?.forget(name);
     return this.#calls.write(
@@ -138,7 +138,7 @@ export class RedisCache implements CacheStorage {
   }
 
   async exists(key: string): Promise<boolean> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const name = this.#prefix + key;
     return this.#calls.read(
       'exists',
@@ -156,7 +156,7 @@ export class RedisCache implements CacheStorage {
    * in the same round trip, tell. Such a one is replaced, if it still begins with the bytes that were seen.
    */
   async setIfNotExists(key: string, value: unknown, ttl: number): Promise<boolean> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const seconds = toSeconds(ttl, 'ttl');
     if (seconds === 0) return !(await this.exists(key));
     const now = this.#now();
@@ -207,7 +207,7 @@ export class RedisCache implements CacheStorage {
 
   /** What Redis has under the names of `keys`. */
   async #getAll(keys: readonly string[], onFault: OnFault | undefined): Promise<Map<string, Buffer>> {
-    for (const key of keys) checkKey('key', key);
+    for (const key of keys) checkStoreKey(key);
     const names = [...new Set(keys)].map((key) => this.#prefix + key);
     const replies = await this.#batch('get', names, GET);
     const found = new Map<string, Buffer>();
@@ -220,7 +220,7 @@ export class RedisCache implements CacheStorage {
 
   async setMany(items: ReadonlyMap<string, unknown>, ttl: number): Promise<void> {
     const seconds = toSeconds(ttl, 'ttl');
-    for (const key of items.keys()) checkKey('key', key);
+    for (const key of items.keys()) checkStoreKey(key);
     const names = Array.from(items.keys(), (key) => this.#prefix + key);
     for (const name of names) this.#lastWritten?.forget(name);
     if (seconds === 0) {
