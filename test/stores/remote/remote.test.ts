@@ -1,5 +1,6 @@
 import test from 'ava';
 import { StoreError, TimeoutError, WireFormatError } from '../../../dist/core/errors.js';
+import { Written } from '../../../dist/stores/objects/written.js';
 import { Breaker } from '../../../dist/stores/remote/breaker.js';
 import { RemoteCalls } from '../../../dist/stores/remote/calls.js';
 import { EntryCodec } from '../../../dist/stores/remote/entry-codec.js';
@@ -227,4 +228,13 @@ test('the digests that are remembered are bounded, the last written ones', (t) =
   t.false(last.isLast('key 1', 'other'));
   last.forget('key 1');
   t.false(last.isLast('key 1', 'digest'));
+});
+
+test('so are those of objects, with their tags', (t) => {
+  const written = new Written();
+  for (let i = 0; i < 10_001; i++) written.remember(`name ${i}`, 'digest', `tag ${i}`);
+  t.is(written.tag('name 0', 'digest'), undefined);
+  t.is(written.tag('name 1', 'digest'), 'tag 1');
+  t.is(written.tag('name 10000', 'digest'), 'tag 10000');
+  t.is(written.tag('name 1', 'other'), undefined);
 });
