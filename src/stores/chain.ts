@@ -13,7 +13,8 @@
  *    (or a copy) is being written its key has a tail in `#tails`: no copy is written then, and the next change waits. So the
  *    tiers see the changes of one key in one order.
  * 3. Concurrent misses of a key in the first tier share one lookup of the others, and so one backfill.
- * 4. Whatever a tier fails to do is counted and reported, and the tier passed over. So is what it found and couldn't read.
+ * 4. Whatever a tier fails to do is counted and reported, and the tier passed over. So is what it found and couldn't read. Of a read, the `onFault` of
+ *    its caller hears too: that one's own counts have it as well.
  */
 import type { Clock } from '../core/clock.js';
 import { toSeconds } from '../core/duration.js';
@@ -90,12 +91,14 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
         value = first.store.get(key);
       } catch (error) {
         checkStoreKey(key);
-        first.failed('get', error);
+        first.failed('get', error, onFault);
       }
       if (value !== undefined) return value as AnswerOf<S, unknown>;
     }
     checkStoreKey(key);
-    const answer = first.isSync ? undefined : first.ask<unknown>('get', (store) => store.get(key, first.faults(onFault)), undefined);
+    const answer = first.isSync
+      ? undefined
+      : first.ask<unknown>('get', (store) => store.get(key, first.faults(onFault)), undefined, onFault);
     return andThen(answer, (value) => {
       if (value !== undefined) return value;
       return andThen(this.#lookup(key, onFault), (entry) => (entry && this.#isFresh(entry) ? entry.value : undefined));
@@ -105,7 +108,7 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
   getEntry(key: string, onFault?: OnFault): AnswerOf<S, CacheEntry | undefined> {
     checkStoreKey(key);
     return andThen(
-      this.#first.ask('get', (store) => store.getEntry(key, this.#first.faults(onFault)), undefined),
+      this.#first.ask('get', (store) => store.getEntry(key, this.#first.faults(onFault)), undefined, onFault),
       (mine) => (mine && this.#isFresh(mine) ? mine : andThen(this.#lookup(key, onFault), (other) => fresher(mine, other))),
     ) as AnswerOf<S, CacheEntry | undefined>;
   }
@@ -126,7 +129,7 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
   getMany(keys: readonly string[], onFault?: OnFault): AnswerOf<S, Map<string, unknown>> {
     for (const key of keys) checkStoreKey(key);
     return andThen(
-      this.#first.ask('get', (store) => store.getMany(keys, this.#first.faults(onFault)), new Map<string, unknown>()),
+      this.#first.ask('get', (store) => store.getMany(keys, this.#first.faults(onFault)), new Map<string, unknown>(), onFault),
       (mine) => {
         const missing = [...new Set(keys)].filter((key) => !mine.has(key));
         if (missing.length === 0 || this.#tiers.length === 1) return mine;
@@ -269,7 +272,7 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
     const tier = this.#tiers[level];
     if (!tier || keys.length === 0) return found;
     return andThen(
-      tier.ask('get', (store) => entriesOf(store, keys, tier.faults(onFault)), undefined),
+      tier.ask('get', (store) => entriesOf(store, keys, tier.faults(onFault)), undefined, onFault),
       (entries) => {
         for (const [key, entry] of entries ?? []) {
           const known = found.get(key);
