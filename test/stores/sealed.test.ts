@@ -20,6 +20,7 @@ import { encodeEntry } from '../../dist/wire/entry.js';
 import { tempDir, until } from '../support/process.js';
 import { noRedis, startRedis } from '../support/redis.js';
 import { KINDS } from './objects/kinds.js';
+import { Counting } from './support/counting.js';
 
 const SECRET = 'a secret of more than 16 bytes';
 
@@ -113,26 +114,19 @@ for (const [name, open] of Object.entries(PLACES)) {
     placeTest(title(`${attack} is a counted miss, whichever way it is read, and is not decoded`), async (t) => {
       const place = await open(t);
       const faults: Error[] = [];
-      let decoded = 0;
-      const serializer = {
-        dumps: (value: unknown) => Buffer.from(JSON.stringify(value)),
-        loads: (bytes: Uint8Array): unknown => {
-          decoded++;
-          return JSON.parse(Buffer.from(bytes).toString());
-        },
-      };
+      const serializer = new Counting();
       const store = place.store({ secret: SECRET, serializer, onError: (error) => void faults.push(error) });
       await store.set('key', 'genuine', 60);
       await store.set('other', 'for another', 60);
       t.is(await store.get('key'), 'genuine');
       await commit(place);
-      decoded = 0;
+      serializer.decoded = 0;
       t.is(await store.get('key'), undefined);
       t.is(await store.getEntry('key'), undefined);
       t.deepEqual([...(await store.getMany(['key']))], []);
       t.deepEqual([...((await store.getEntries?.(['key'])) ?? [])], []);
       t.false(await store.exists('key'));
-      t.is(decoded, 0);
+      t.is(serializer.decoded, 0);
       t.is(faults.length, 5);
       t.true(faults.every((error) => error instanceof WireFormatError));
 

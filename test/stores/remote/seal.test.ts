@@ -6,6 +6,7 @@ import { EntryCodec } from '../../../dist/stores/remote/entry-codec.js';
 import { type RemoteOptions, remoteSettings } from '../../../dist/stores/remote/options.js';
 import { SEAL_BYTES, sealOf } from '../../../dist/stores/remote/seal.js';
 import { encodeEntry } from '../../../dist/wire/entry.js';
+import { Counting } from '../support/counting.js';
 
 const SECRET = 'a secret of more than 16 bytes';
 const OTHER = Buffer.alloc(16, 7);
@@ -13,22 +14,14 @@ const OTHER = Buffer.alloc(16, 7);
 interface Subject {
   readonly codec: EntryCodec;
   readonly faults: Error[];
-  /** How often bytes came as far as the serializer. */
-  decoded(): number;
+  readonly serializer: Counting;
 }
 
 function make(options: RemoteOptions = { secret: SECRET }): Subject {
   const faults: Error[] = [];
-  let decoded = 0;
-  const serializer = {
-    dumps: (value: unknown) => Buffer.from(JSON.stringify(value)),
-    loads: (bytes: Uint8Array): unknown => {
-      decoded++;
-      return JSON.parse(Buffer.from(bytes).toString());
-    },
-  };
+  const serializer = new Counting();
   const settings = remoteSettings('Test', { serializer, onError: (error) => void faults.push(error), ...options });
-  return { codec: new EntryCodec('Test', settings), faults, decoded: () => decoded };
+  return { codec: new EntryCodec('Test', settings), faults, serializer };
 }
 
 const value = { id: 42, roles: ['reader'] };
@@ -63,7 +56,7 @@ test('100,000 flips of bits: none is accepted, and none comes as far as the seri
   t.teardown(() => (Error.stackTraceLimit = stackTraceLimit));
   // Nobody reads the stacks of a hundred thousand errors.
   Error.stackTraceLimit = 0;
-  const { codec, faults, decoded } = make();
+  const { codec, faults, serializer } = make();
   const bytes = sealed('key');
   let accepted = 0;
   let flips = 0;
@@ -90,13 +83,13 @@ test('100,000 flips of bits: none is accepted, and none comes as far as the seri
   }
   t.is(flips, 100_000);
   t.is(accepted, 0);
-  t.is(decoded(), 0);
+  t.is(serializer.decoded, 0);
   t.true(faults.every((error) => error instanceof WireFormatError));
   t.truthy(codec.decode('key', bytes), 'as it was it is accepted');
 });
 
 test('what is cut off, longer, unsealed, of another name, another secret or another kind is refused', (t) => {
-  const { codec, faults, decoded } = make();
+  const { codec, faults, serializer } = make();
   const good = sealed('key');
   const foreign: Readonly<Record<string, Buffer>> = {
     empty: Buffer.alloc(0),
@@ -120,7 +113,7 @@ test('what is cut off, longer, unsealed, of another name, another secret or anot
   }
   t.is(faults.length, 2 * Object.keys(foreign).length);
   t.true(faults.every((error) => error instanceof WireFormatError && error.name === 'WireFormatError'));
-  t.is(decoded(), 0);
+  t.is(serializer.decoded, 0);
   t.is(make({}).codec.decode('key', good), undefined, 'and a store without a secret does not take the seal for a part of the value');
 });
 
