@@ -151,6 +151,12 @@ export interface Candidate extends Follower {
    * than the last, and for a store that can't be written; SnapshotTooLargeError past `maxBytes`
    */
   publish(snapshot: Snapshot): Promise<void>;
+  /**
+   * Tells readers that the snapshot that was published last was loaded again unchanged: a heartbeat, no transfer.
+   *
+   * @throws StoreError when this isn't the writer, or when what was published last isn't that snapshot
+   */
+  confirm(confirmation: Confirmation): Promise<void>;
   /** Gives the writer's role up once running publishes are done, and stands by. Comes back to it when nobody else wants it. */
   release(): Promise<void>;
 }
