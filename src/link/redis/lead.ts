@@ -38,12 +38,8 @@ const RETRY = 500;
  * });
  * @throws TypeError or RangeError for options that can't be meant
  */
-export function leadRedis(options: RedisLinkOptions & CandidateEvents): RedisCandidate {
+export function leadRedis(options: RedisLinkOptions & CandidateEvents): Candidate {
   return new RedisLeader(options, linkSettings(options));
-}
-
-export interface RedisCandidate extends Candidate {
-  confirm(confirmation: Confirmation): Promise<void>;
 }
 
 interface Term {
@@ -51,7 +47,7 @@ interface Term {
   readonly outbox: Outbox;
 }
 
-class RedisLeader implements RedisCandidate {
+class RedisLeader implements Candidate {
   readonly #options: CandidateEvents;
   readonly #settings: RedisLinkSettings;
   readonly #follower: RedisFollower;

@@ -90,7 +90,7 @@ export function storeOf(client: Client): RedisCache {
 }
 
 export interface Standing extends Omit<Seen, 'follower'> {
-  readonly candidate: Candidate & { confirm(confirmation: Confirmation): Promise<void> };
+  readonly candidate: Candidate;
   readonly grants: Grant[];
   readonly lost: Error[];
   followings: number;
