@@ -135,7 +135,7 @@ export class Lease {
     for (let attempt = 0; ; attempt++) {
       this.#checkTime();
       const answer = (await this.#data.run(what, WRITE_WITHIN + allowFor(bytes), (client) =>
-        bytes > LARGE ? client.eval(script.text, keys.length, ...keys, ...args()) : run(script, client, keys, ...args()),
+        bytes > LARGE ? client.eval(script.text, keys.length, ...keys, ...args()) : run(script, client, keys, args),
       )) as unknown[];
       const word = answer[0];
       if (word === 'OK' || word === 'MISSING') return answer;
