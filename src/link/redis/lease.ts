@@ -218,7 +218,7 @@ export class Lease {
   async #ask(what: string, script: Script, ...args: (string | number)[]): Promise<unknown[]> {
     const { names, leaseMs } = this.#settings;
     const keys = [names.value, names.meta, names.lease];
-    const answer = await this.#control.run(what, Math.min(WRITE_WITHIN, leaseMs / 2), (client) => run(script, client, keys, ...args));
+    const answer = await this.#control.run(what, Math.min(WRITE_WITHIN, leaseMs / 2), (client) => run(script, client, keys, () => args));
     return Array.isArray(answer) ? answer : [answer];
   }
 }
