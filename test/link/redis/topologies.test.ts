@@ -39,6 +39,45 @@ redisTest(`a Cluster: keys of one slot, announcements on every node, elections${
   t.throws(() => follow(t, client, { key: 'x}y' }), { instanceOf: RangeError, message: /braces/ });
 });
 
+redisTest(`a slot that moves to another node of a Cluster, one key after the other, in the middle of publishes${hint}`, async (t) => {
+  const cluster = await startCluster(t);
+  const { nodes } = cluster;
+  const writer = await leader(t, cluster.client(), { leaseMs: 20_000 });
+  const reader = follow(t, cluster.client());
+  await writer.next();
+  await until(() => reader.version === 1, { what: 'the reader has it' });
+  let version = 1;
+  let isMoving = true;
+  const publishing = (async () => {
+    while (isMoving) {
+      version += 1;
+      // One that is refused halfway is made later, or the next in its place.
+      await Promise.race([writer.next().catch(() => undefined), new Promise((resolve) => setTimeout(resolve, 50))]);
+    }
+  })();
+  const names = ['app:flags', '{app:flags}:m', '{app:flags}:l'];
+  const slot = (await nodes[0]?.cluster('KEYSLOT', 'app:flags')) as number;
+  const ids = await Promise.all(nodes.map((node) => node.cluster('MYID') as Promise<string>));
+  const owner = Math.floor((slot * 3) / 16_384);
+  const other = (owner + 1) % 3;
+  const port = nodes[other]?.options.port as number;
+  await nodes[other]?.cluster('SETSLOT', slot, 'IMPORTING', ids[owner] as string);
+  await nodes[owner]?.cluster('SETSLOT', slot, 'MIGRATING', ids[other] as string);
+  for (const name of names) {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await nodes[owner]?.migrate('127.0.0.1', port, name, 0, 5000);
+  }
+  for (const i of [other, owner]) await nodes[i]?.cluster('SETSLOT', slot, 'NODE', ids[other] as string);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  isMoving = false;
+  await publishing;
+  await until(() => reader.version === version && reader.states.at(-1) === 'live', { what: `the newest (${version})`, deadline: 8000 });
+  t.log(`${reader.snapshots.length} of ${version} seen`);
+  t.is(faultOf(reader.snapshots), undefined);
+  t.deepEqual(writer.lost, []);
+  t.is(writer.grants.length, 1);
+});
+
 redisTest(`a Sentinel: the master is killed, and the link goes on with the one that is promoted${hint}`, async (t) => {
   const sentinels = await startSentinels(t);
   const writer = await leader(t, sentinels.client(), { leaseMs: 20_000 });
