@@ -11,6 +11,7 @@ import { clusterParts, type RedisClient } from '../../stores/redis/client.js';
 
 /** What is called of an ioredis `Redis` or `Cluster` of our own. */
 export interface OwnClient extends Pick<RedisClient, 'eval' | 'evalsha'> {
+  readonly status: string;
   connect(): Promise<unknown>;
   disconnect(): void;
   on(event: string, listener: (...args: never[]) => void): unknown;

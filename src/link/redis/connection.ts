@@ -154,7 +154,8 @@ export class Connection {
     this.#timer?.cancel();
     const client = this.#client;
     this.#client = undefined;
-    client?.disconnect();
+    // Of one that has ended already, ioredis would wait for an end that was.
+    if (client && client.status !== 'end') client.disconnect();
     // `disconnect` alone waits for the other side to hang up, and one that is gone never does.
     for (const socket of this.#sockets) socket.destroy();
     this.#sockets.clear();

@@ -173,7 +173,7 @@ export class RedisFollower implements Follower {
     const seen = await this.#look();
     const isThere = seen.matches && isSame(seen.meta, this.#there) && this.#mark === undefined;
     if (isThere && kept && isSame(kept, this.#have)) return kept;
-    if (seen.length < 0) return undefined;
+    if (!seen.exists) return undefined;
     const fetched = await this.#fetch(seen);
     if (!fetched) return undefined;
     const { meta, bytes } = fetched;
@@ -291,10 +291,10 @@ export class RedisFollower implements Follower {
 
   /** Takes in what is newer. Answers whether all is well. */
   async #judge(seen: Look): Promise<boolean> {
-    const { meta, length } = seen;
-    if (length < 0 && this.#have.epoch === 0 && this.#have.version === 0) {
+    const { meta, exists } = seen;
+    if (!exists && !isNewer(this.#have, NO_NEWS)) {
       // Nothing yet.
-    } else if (length < 0) {
+    } else if (!exists) {
       this.interrupt(new StoreError('Redis has lost this snapshot: what was read last is kept'), 'regressed');
       return false;
     } else if (meta && seen.matches) {
@@ -302,7 +302,7 @@ export class RedisFollower implements Follower {
     } else if (!(await this.#judgeUnannounced(seen))) {
       return false;
     }
-    if (!seen.lease && (meta ? meta.writer !== '' : length < 0)) {
+    if (!seen.lease && (meta ? meta.writer !== '' : !exists)) {
       // No error: another one takes over, or nobody wants to.
       const error = new StoreError('No writer holds the lease');
       this.#lastError = { error, kind: 'no-writer' };

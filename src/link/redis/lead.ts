@@ -58,6 +58,7 @@ class RedisLeader implements Candidate {
   /** What Redis should have if it has nothing newer. */
   #kept: Wanted | undefined;
   #contending: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
   #contendTimer: Timer | undefined;
   /** Not before then (monotonic milliseconds). */
   #notBefore = 0;
@@ -116,21 +117,9 @@ class RedisLeader implements Candidate {
     this.#follower.resume();
   }
 
-  async close(): Promise<void> {
-    if (this.#phase !== 'closed') {
-      const leading = this.#phase === 'leading';
-      this.#phase = 'closed';
-      this.#contendTimer?.cancel();
-      // Nothing else keeps the process alive until the lease is given up.
-      const awake = this.#settings.clock.setTimer(() => undefined, 60_000);
-      if (leading) await this.#resign();
-      // A lease that is being taken just now is given up by the one that takes it.
-      await this.#contending;
-      awake.cancel();
-      this.#lease.close();
-      this.#unlisten();
-    }
-    await this.#follower.close();
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   poke(): void {
@@ -146,6 +135,21 @@ class RedisLeader implements Candidate {
       writer: this.#settings.id,
       leaseLeft: this.#lease.left,
     };
+  }
+
+  async #close(): Promise<void> {
+    const leading = this.#phase === 'leading';
+    this.#phase = 'closed';
+    this.#contendTimer?.cancel();
+    // Nothing else keeps the process alive until the lease is given up.
+    const awake = this.#settings.clock.setTimer(() => undefined, 60_000);
+    if (leading) await this.#resign();
+    // A lease that is being taken just now is given up by the one that takes it.
+    await this.#contending;
+    awake.cancel();
+    this.#lease.close();
+    this.#unlisten();
+    await this.#follower.close();
   }
 
   #inTerm(epoch: number, act: (term: Term) => Promise<void>): Promise<void> {
