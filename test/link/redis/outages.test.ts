@@ -82,7 +82,7 @@ redisTest(
 );
 
 redisTest(`FLUSHALL: readers keep what they have and say so, the writer puts it back at its next sign of life${hint}`, async (t) => {
-  const { redis, writer, readers } = await setUp(t, 1000);
+  const { redis, writer, readers } = await setUp(t, 20_000);
   const client = redis.client();
   for (let i = 2; i <= 4; i++) {
     await client.flushall();
@@ -98,7 +98,7 @@ redisTest(`FLUSHALL: readers keep what they have and say so, the writer puts it 
 });
 
 redisTest(`a key that is deleted or evicted comes back${hint}`, async (t) => {
-  const { redis, writer, readers } = await setUp(t, 1000);
+  const { redis, writer, readers } = await setUp(t, 20_000);
   const client = redis.client();
   for (const key of ['app:flags', '{app:flags}:m', '{app:flags}:l']) {
     await client.del(key);
@@ -111,8 +111,8 @@ redisTest(`a key that is deleted or evicted comes back${hint}`, async (t) => {
 });
 
 redisTest(`restarted empty without its writer: readers keep what they have, and say that Redis went back${hint}`, async (t) => {
-  const { redis, writer, readers } = await setUp(t, 1000);
-  const standby = stand(t, redis.client(), { leaseMs: 1000 });
+  const { redis, writer, readers } = await setUp(t, 20_000);
+  const standby = stand(t, redis.client());
   await until(() => standby.version === 1, { what: 'the standby has it' });
   await writer.candidate.close();
   await granted(standby);
