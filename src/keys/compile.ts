@@ -15,6 +15,8 @@ export type Place = Pick<Placeholder, 'argument' | 'property'>;
 export interface KeyPlan {
   /** The key, where it doesn't depend on the arguments. */
   readonly fixed: string | undefined;
+  /** The key function, where there is one. What it makes is a key only once `keyMade` has seen it. */
+  readonly fn: ((...args: unknown[]) => unknown) | undefined;
   /** The values that alone decide the key, in the order of the placeholders; `undefined` for a key function. */
   readonly places: readonly Place[] | undefined;
   /**
@@ -53,11 +55,11 @@ export function compileKey(key: KeyOption, fn: (...args: never[]) => unknown, pa
   if (typeof key === 'function') return fromFunction(key as (...args: unknown[]) => unknown);
   const template = parseTemplate(key);
   const placeholders = resolvePlaceholders(template, key, fn, params);
-  if (placeholders.length === 0) return plan({ fixed: key, places: [], values: same, join: () => key });
+  if (placeholders.length === 0) return plan({ fixed: key, fn: undefined, places: [], values: same, join: () => key });
   // The usual template takes the arguments as they come: they are the values, and nothing is copied.
   const inOrder = placeholders.every((one, i) => one.property === undefined && one.argument === i);
   const values = inOrder ? same : (args: ArrayLike<unknown>): unknown[] => placeholders.map((one) => valueOf(args, one, key));
-  return plan({ fixed: undefined, places: placeholders, values, join: joiner(template.texts, placeholders, key) });
+  return plan({ fixed: undefined, fn: undefined, places: placeholders, values, join: joiner(template.texts, placeholders, key) });
 }
 
 function same(args: ArrayLike<unknown>): ArrayLike<unknown> {
@@ -75,13 +77,15 @@ function plan(parts: Omit<KeyPlan, 'keyOf'>): KeyPlan {
   };
 }
 
-function fromFunction(key: (...args: unknown[]) => unknown): KeyPlan {
-  const join = (args: ArrayLike<unknown>): string => {
-    const made = Reflect.apply(key, undefined, args);
-    if (typeof made !== 'string') throw new KeyTemplateError(`Expected the key function to answer a string, got ${show(made)}`);
-    return made;
-  };
-  return plan({ fixed: undefined, places: undefined, values: same, join });
+function fromFunction(fn: (...args: unknown[]) => unknown): KeyPlan {
+  const join = (args: ArrayLike<unknown>): string => keyMade(Reflect.apply(fn, undefined, args));
+  return plan({ fixed: undefined, fn, places: undefined, values: same, join });
+}
+
+/** @throws KeyTemplateError for what a key function made that isn't a string */
+export function keyMade(made: unknown): string {
+  if (typeof made !== 'string') throw new KeyTemplateError(`Expected the key function to answer a string, got ${show(made)}`);
+  return made;
 }
 
 function joiner(texts: readonly string[], placeholders: readonly Placeholder[], source: string): KeyPlan['join'] {
