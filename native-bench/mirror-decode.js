@@ -6,16 +6,10 @@
  */
 import { bg } from 'advanced-caching';
 import { inTurns, isQuick, tell } from './harness.js';
+import { makeValue } from './support/mirrors/value.js';
 
-const records = Array.from({ length: isQuick ? 1000 : 100_000 }, (_, id) => ({
-  id,
-  name: `record ${id}`,
-  tags: ['a', 'b'],
-  price: id * 1.01,
-  email: `user${id}@example.com`,
-  city: `Wherever City ${id % 977}`,
-}));
-const text = JSON.stringify(records);
+const value = makeValue(isQuick ? 1e5 : 12.8e6);
+const text = JSON.stringify(value);
 
 /** @param {() => unknown} work */
 function time(work) {
@@ -24,14 +18,14 @@ function time(work) {
   return performance.now() - start;
 }
 
-const writer = bg.write(0, { key: 'large', runImmediately: false, loader: () => records });
+const writer = bg.write(0, { key: 'large', runImmediately: false, loader: () => value });
 for (const freeze of [false, true]) {
   const mirror = bg.read('large', { freeze });
   const rounds = await inTurns(
     isQuick ? 2 : 9,
     async () => {
       // Another value each time: one that is the same would be confirmed, and not be decoded again.
-      /** @type {{ id: number }} */ (records[0]).id += 1;
+      value.n += 1;
       await writer.refresh();
       return time(mirror);
     },
