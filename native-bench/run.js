@@ -55,6 +55,7 @@ const options = [...(values.quick ? ['--quick'] : []), ...(values.readers ? ['--
 const machine = describeMachine();
 console.log(machineText(machine));
 
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) process.once(signal, () => process.exit(1));
 const scratch = mkdtempSync(join(tmpdir(), 'advanced-caching-results-'));
 const started = performance.now();
 /** @type {import('./support/report/html.js').Benchmark[]} */
@@ -85,7 +86,10 @@ async function run(name) {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, BENCH_RESULTS: file },
   });
+  const end = () => void child.kill();
+  process.once('exit', end);
   const [code, signal] = await once(child, 'exit');
+  process.off('exit', end);
   const results = linesOf(file);
   const ended = code !== 0 ? `ended with ${signal ?? code}` : results.length === 0 ? 'handed over no result' : 'ok';
   if (ended !== 'ok') console.error(`${name} ${ended}`);

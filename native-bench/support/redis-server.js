@@ -21,7 +21,11 @@ export async function startRedis(args = []) {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const kill = () => void server.kill('SIGKILL');
-  process.once('exit', kill);
+  const clear = () => {
+    kill();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', clear);
   const redis = new Redis(socket, { retryStrategy: () => 20 });
   // Until the server listens.
   redis.on('error', () => {});
@@ -33,7 +37,7 @@ export async function startRedis(args = []) {
     redis,
     async stop() {
       redis.disconnect();
-      process.off('exit', kill);
+      process.off('exit', clear);
       if (server.exitCode === null && server.signalCode === null) {
         kill();
         await once(server, 'exit');

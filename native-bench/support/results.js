@@ -72,6 +72,9 @@ export function skipped(title, why) {
   handOver({ type: 'skipped', title, note: why });
 }
 
+// By `process.exit`, so that what was started is ended: the handlers of `exit` do that.
+if (isMainThread) for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) process.once(signal, () => process.exit(1));
+
 let shown = false;
 
 /** What is being measured now, on the last line of a terminal; nothing where the output goes to a file. @param {string} what */

@@ -18,6 +18,9 @@ import { makeValue, now } from './value.js';
 const READER = fileURLToPath(new URL('reader.js', import.meta.url));
 const WARM_UPS = 2;
 
+// Who started it is gone: nobody waits for an answer.
+process.on('disconnect', () => process.exit());
+
 /** @type {Run} */
 const run = JSON.parse(process.argv[2] ?? '');
 const strategy = await loadStrategy(run.file, run.strategy);

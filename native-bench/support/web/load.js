@@ -7,6 +7,8 @@ import autocannon from 'autocannon';
  * @typedef {{ rate: number, errors: number, times: number[] }} Answer `rate`: requests a second; `times` in milliseconds
  */
 
+process.on('disconnect', () => process.exit());
+
 /** @type {Load} */
 const { url, connections, seconds, rate } = JSON.parse(process.argv[2] ?? '');
 /** Milliseconds between two requests of a connection. */

@@ -17,6 +17,7 @@ if (cluster.isPrimary) await primary();
 else await worker();
 
 async function primary() {
+  process.on('disconnect', () => process.exit());
   const value = makeValue(site.bytes);
   /** @type {import('node:child_process').ChildProcess[]} */
   const peers = [];
