@@ -29,4 +29,7 @@ instance.on('response', (_client, _status, _bytes, milliseconds) => {
   for (let late = milliseconds - beat; late > beat; late -= beat) times.push(late);
 });
 const { errors, timeouts, non2xx } = await instance;
-process.send?.({ rate: requests / ((last - first) / 1000), errors: errors + timeouts + non2xx, times }, () => process.exit());
+// Nobody answered in all that time: this long, at least.
+if (requests === 0) times.push(seconds * 1000);
+const answered = last > first ? requests / ((last - first) / 1000) : requests / seconds;
+process.send?.({ rate: answered, errors: errors + timeouts + non2xx, times }, () => process.exit());
