@@ -1,4 +1,7 @@
-/** Every store, as the `store` of `cache`, `bg`, `bg.write` and `bg.read`: the values of one process, read in another. */
+/**
+ * Every store, as the `store` of `cache`, `bg`, `bg.write` and `bg.read`: the values of one process, read in another. One after the other: all at
+ * once they would keep this machine too busy for any interval.
+ */
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { type CacheStorage, bg, cache } from '../../dist/index.js';
@@ -37,7 +40,7 @@ const ON_REDIS: readonly Kind[] = ['RedisCache', 'ChainCache', 'HybridCache'];
 
 for (const kind of KINDS) {
   const why = ON_REDIS.includes(kind) ? noRedis : undefined;
-  const kindTest = why ? test.skip : test;
+  const kindTest = why ? test.skip : test.serial;
   const title = (what: string): string => `${kind}, ${what}${why ? ` (${why})` : ''}`;
   const isShared = kind !== 'InMemCache';
 
@@ -65,7 +68,7 @@ for (const kind of KINDS) {
     const store = await open(kind, t);
     const errors: Error[] = [];
     let n = 0;
-    const flags = bg('200ms', { key: `bg ${kind}`, store, ttl: 600, onError: (error) => errors.push(error) }, async () => ({ n: ++n }));
+    const flags = bg('100ms', { key: `bg ${kind}`, store, ttl: 600, onError: (error) => errors.push(error) }, async () => ({ n: ++n }));
     t.teardown(() => flags.stop());
     t.is((await flags()).n, 1);
     const reader = isShared ? await open(kind, t) : store;
@@ -80,7 +83,7 @@ for (const kind of KINDS) {
     const store = await open(kind, t);
     const errors: Error[] = [];
     let n = 0;
-    const write = bg.write('200ms', { key, store, ttl: 600, ref: false, onError: (error) => errors.push(error) }, async () => ({
+    const write = bg.write('100ms', { key, store, ttl: 600, ref: false, onError: (error) => errors.push(error) }, async () => ({
       n: ++n,
     }));
     t.teardown(() => write.stop());
@@ -128,7 +131,7 @@ for (const kind of KINDS) {
   });
 }
 
-const threadTest = noRedis ? test.skip : test;
+const threadTest = noRedis ? test.skip : test.serial;
 for (const kind of ['RedisCache', 'LocalFileCache'] as const) {
   threadTest(`${kind}, of bg.write in a worker thread and bg.read in this one`, async (t) => {
     const key = `two threads ${kind}`;
