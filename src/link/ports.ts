@@ -7,7 +7,7 @@
  * has, pulls what is newer, and ignores the rest.
  */
 import type { Clock } from '../core/clock.js';
-import type { Snapshot, SnapshotMeta } from '../core/snapshot.js';
+import type { Confirmation, Snapshot, SnapshotMeta } from '../core/snapshot.js';
 
 /** That a snapshot exists. `{ epoch: 0, version: 0 }` says that there is none yet. */
 export type News = Pick<SnapshotMeta, 'epoch' | 'version'>;
@@ -71,12 +71,33 @@ export interface LinkStatus {
   /** While leading: how many readers listen. */
   readonly readers: number;
   readonly lastError: Error | undefined;
+
+  // Links through Redis tell besides:
+
+  /** Of what kind the last error is. */
+  readonly lastErrorKind?: string | undefined;
+  /** Who wrote what is stored; `''` for a writer without a lease. While leading: this candidate's id. */
+  readonly writer?: string | undefined;
+  /** For how many milliseconds the writer has its role if nothing more is heard of it; `undefined` where nobody has it. */
+  readonly leaseLeft?: number | undefined;
+  /** Whether announcements are heard now, and polls are only a precaution. */
+  readonly isSubscribed?: boolean;
+  /** Milliseconds from the load of the last snapshot to its being handed over here; `undefined` for the first. */
+  readonly lag?: number | undefined;
+  /** How many times Redis was asked what it has. */
+  readonly polls?: number;
+  /** How many snapshots were fetched. */
+  readonly pulls?: number;
+  /** How many announcements were heard. */
+  readonly announcements?: number;
 }
 
 /** What a follower tells. A callback that throws is reported, and hurts nobody. */
 export interface FollowerEvents {
   /** A snapshot newer than every earlier one. Its bytes belong to the callee. */
   onSnapshot(snapshot: Snapshot): void;
+  /** The snapshot that was handed over last was loaded again unchanged. May be told more than once. */
+  onConfirmed?(confirmation: Confirmation): void;
   /** Told at each change. `error` says why it is interrupted. */
   onState?(state: 'live' | 'interrupted', error?: Error): void;
   /** Something failed in the background. The same failure in a row is told once. Default: a process warning. */
@@ -130,6 +151,12 @@ export interface Candidate extends Follower {
    * than the last, and for a store that can't be written; SnapshotTooLargeError past `maxBytes`
    */
   publish(snapshot: Snapshot): Promise<void>;
+  /**
+   * Tells readers that the snapshot that was published last was loaded again unchanged: a heartbeat, no transfer.
+   *
+   * @throws StoreError when this isn't the writer, or when what was published last isn't that snapshot
+   */
+  confirm(confirmation: Confirmation): Promise<void>;
   /** Gives the writer's role up once running publishes are done, and stands by. Comes back to it when nobody else wants it. */
   release(): Promise<void>;
 }
