@@ -35,8 +35,17 @@ interface Value {
 
 test.after.always(() => bg.shutdown());
 
-const KINDS: readonly Kind[] = ['InMemCache', 'RedisCache', 'ChainCache', 'HybridCache', 'LocalFileCache', 'S3Cache', 'GCSCache'];
-const ON_REDIS: readonly Kind[] = ['RedisCache', 'ChainCache', 'HybridCache'];
+const KINDS: readonly Kind[] = [
+  'InMemCache',
+  'RedisCache',
+  'RedisCache with a secret',
+  'ChainCache',
+  'HybridCache',
+  'LocalFileCache',
+  'S3Cache',
+  'GCSCache',
+];
+const ON_REDIS: readonly Kind[] = ['RedisCache', 'RedisCache with a secret', 'ChainCache', 'HybridCache'];
 
 for (const kind of KINDS) {
   const why = ON_REDIS.includes(kind) ? noRedis : undefined;
