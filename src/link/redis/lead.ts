@@ -16,7 +16,7 @@ import { type Confirmation, isNewer, type Snapshot } from '../../core/snapshot.j
 import { type Candidate, type CandidateEvents, type LinkStatus, NO_NEWS } from '../ports.js';
 import { RedisFollower } from './follow.js';
 import { unrefTimers } from './hub.js';
-import { type Answer, Lease, LeaseLostError } from './lease.js';
+import { type Answer, Lease } from './lease.js';
 import { linkSettings, type RedisLinkOptions, type RedisLinkSettings } from './options.js';
 import { Outbox, type Wanted } from './outbox.js';
 
@@ -64,6 +64,8 @@ class RedisLeader implements Candidate {
   #notBefore = 0;
   #holder: string | undefined;
   #trouble: Error | undefined;
+  /** Why the last term ended. */
+  #loss: Error | undefined;
 
   constructor(options: RedisLinkOptions & CandidateEvents, settings: RedisLinkSettings) {
     this.#options = options;
@@ -241,7 +243,8 @@ class RedisLeader implements Candidate {
   }
 
   #fail(error: unknown): void {
-    if (error instanceof LeaseLostError) return;
+    // Told already, as what it is.
+    if (error === this.#loss) return;
     this.#follower.fail(error);
     if (this.#phase !== 'leading' || this.#trouble) return;
     this.#trouble = toError(error);
@@ -261,6 +264,7 @@ class RedisLeader implements Candidate {
     if (this.#phase !== 'leading' && this.#phase !== 'taking-over') return;
     this.#phase = 'standing-by';
     this.#term = undefined;
+    this.#loss = error;
     term?.outbox.abandon(error);
     this.#follower.fail(error, 'lost');
     if (term) this.#follower.guard(() => this.#options.onLost?.(error));

@@ -93,6 +93,11 @@ export class RedisCache implements CacheStorage {
     return this.#prefix;
   }
 
+  /** Whether it has a `secret`. */
+  get isSealed(): boolean {
+    return this.#codec.sealBytes > 0;
+  }
+
   /** What turns its values into bytes and back. */
   get serializer(): Serializer {
     return this.#settings.serializer;
