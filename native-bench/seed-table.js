@@ -39,9 +39,9 @@ try {
   const stale = cache('1ms', { key: 'price', stale: '1h' })(() => (loads++ === 0 ? 1 : new Promise(() => {})));
   const metered = cache('1h', { key: 'flags', metrics: new InMemoryMetrics() })(() => 1);
   await Promise.all([read.ready(), later()]);
-  stale();
+  void stale();
   await new Promise((resolve) => setTimeout(resolve, 50));
-  stale();
+  void stale();
 
   const rows = await inRounds([
     { name: 'bg.read local', run: loop('sum += read();', { read }) },
