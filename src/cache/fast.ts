@@ -1,5 +1,5 @@
 import { COARSE_SLACK, coarseNow } from '../core/coarse-clock.js';
-import { checkKey } from '../core/options.js';
+import { checkStoreKey } from '../core/options.js';
 import { type KeyPlan, keyMade } from '../keys/compile.js';
 import type { Node } from '../stores/node.js';
 import type { NodeTable } from '../stores/node-table.js';
@@ -14,8 +14,8 @@ export type Wrapper = (this: unknown, ...args: unknown[]) => unknown;
  * The hit path on an `InMemCache`, where nothing is recorded. Everything else goes to `call`, which decides the same things again,
  * by the table.
  *
- * A hit is: find the node, see that it is fresh (by the coarse clock, as a rule) or being refreshed, mark it, answer. How the node is found depends on the key:
- * 1. it is fixed: the wrapper holds the node itself. 2. one or two values decide it: a memo, no key is built. 3. a key function makes
+ * A hit is: find the node, see that it is fresh (by the coarse clock, as a rule) or being refreshed, mark it, answer. How the node is
+ * found depends on the key: 1. it is fixed: the wrapper holds the node itself. 2. one or two values decide it: a memo, no key is built. 3. a key function makes
  * it. 4. three or more values: it is built.
  *
  * A hit allocates nothing but the key, where one is made (and in the fourth kind a list of the arguments). To keep it so, `arguments`
@@ -53,7 +53,7 @@ export function fastWrapper(key: KeyPlan, answers: Answers, table: NodeTable, ca
     let built: string;
     try {
       built = keyMade(made);
-      checkKey('key', built);
+      checkStoreKey(built);
     } catch (error) {
       return answers.failed(error);
     }
