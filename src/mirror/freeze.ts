@@ -4,6 +4,7 @@
  */
 export function deepFreeze<T>(value: T): T {
   if (!freezable(value)) return value;
+  if (isFlat(value)) return Object.freeze(value);
   const open: object[] = [value];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (Object.isFrozen(next)) continue;
@@ -24,6 +25,14 @@ export function deepFreeze<T>(value: T): T {
   function enqueue(candidate: unknown): void {
     if (freezable(candidate)) open.push(candidate);
   }
+}
+
+/** A plain object of primitives, as most records are. */
+function isFlat(value: object): boolean {
+  if (value.constructor !== Object) return false;
+  const all: unknown[] = Object.values(value);
+  for (let at = 0; at < all.length; at++) if (typeof all[at] === 'object' && all[at] !== null) return false;
+  return true;
 }
 
 function freezable(value: unknown): value is object {

@@ -40,7 +40,7 @@ export class NodeTable {
   readonly clock: Clock;
   readonly #bounds: Bounds;
   readonly #bounded: boolean;
-  readonly #sieve = new Sieve();
+  readonly #sieve = new Sieve<Node>();
   readonly #wheel: TimerWheel;
   readonly #memos = new Set<WeakRef<NodeMemo>>();
   readonly #isSystem: boolean;

@@ -1,0 +1,286 @@
+import { report, toError } from '../core/report.js';
+import { isNewer, type SnapshotMeta } from '../core/snapshot.js';
+import { direct } from '../mirror/access.js';
+import { type Ring, type RingScope, VERSION } from '../mirror/layout.js';
+import type { Reader, ReaderCounts, ReaderOptions } from '../mirror/reader.js';
+import { serializerFor } from '../mirror/serializer-for.js';
+import { adopt, Adoption } from './adoption.js';
+import { type Chunk, expired, readChunk, recordsOf } from './iterate.js';
+import { checkText, packKey, takeKey } from './key.js';
+import { hashKey, KEY, KEY_BYTES } from './layout.js';
+import { decodeRecord, EXPIRED, hasRecord, readRecord } from './lookup.js';
+import { getMany, type KeyedView, type Lookups } from './lookups.js';
+import { Memo, type MemoLimits, Remembered } from './memo.js';
+import { emptyView, makeView } from './view.js';
+
+export interface KeyedReaderOptions extends ReaderOptions {
+  readonly memo: MemoLimits;
+}
+
+/** Of what is read now, and of what was decoded. */
+export interface KeyedFigures {
+  readonly records: number;
+  /** Of the snapshot in shared memory. */
+  readonly bytes: number;
+  /** Records that the loader gave and a later one of the same key replaced. */
+  readonly duplicates: number;
+  /** How full the index is: up to 0.67. */
+  readonly indexLoad: number;
+  readonly memo: {
+    readonly entries: number;
+    readonly bytes: number;
+    readonly hits: number;
+    readonly misses: number;
+    /** 0 to 1; `undefined` before the first lookup of a record. */
+    readonly hitRate: number | undefined;
+  };
+}
+
+/** The reader's side of a ring with keyed snapshots: decodes the records that are asked for, and no others. */
+export interface KeyedReader<V> extends Reader<KeyedLookups<V>> {
+  readonly lookups: KeyedLookups<V>;
+  /** The version that is read now. */
+  adopted(): Adoption | undefined;
+  figures(): KeyedFigures;
+}
+
+export interface KeyedLookups<V> extends Lookups<V> {
+  view(): KeyedView<V>;
+}
+
+/**
+ * Each lost try takes at least one whole publication while a record is copied, so a writer would have to publish this many times in a
+ * row at the worst moment. Then a lookup answers what it knew, and counts a `fallback`.
+ */
+const TRIES = 64;
+/** See mirror/reader.ts. */
+const TRUSTED_READS = 1024;
+const NEVER_SEEN = -2;
+
+export function createKeyedReader<V>(options: KeyedReaderOptions): KeyedReader<V> {
+  const { key: name, freeze, clock, access = direct } = options;
+  const nowhere = new Int32Array(1);
+  const memo = new Memo<V>(options.memo);
+  const { entries: remembered } = memo;
+  let ring: Ring | undefined;
+  let words: Int32Array = nowhere;
+  let seen = 0;
+  let trust = TRUSTED_READS;
+  let adopted: Adoption | undefined;
+  /** Of the adoption: what `checked` of a remembered value is compared with. */
+  let id = 0;
+  let meta: SnapshotMeta | undefined;
+  let scope: RingScope | undefined;
+  let version = 0;
+  let problem: { error: Error; at: number } | undefined;
+  /** The adoption in which a record that can't be read was told of. */
+  let toldIn = 0;
+  let absent = 0;
+  const counts: ReaderCounts = { reads: 0, decodes: 0, fallbacks: 0, refused: 0, regressed: 0 };
+
+  function get(key: string): V | undefined {
+    const entry = remembered.get(key);
+    if (entry !== undefined && entry.checked === id && words[VERSION] === seen && --trust > 0) {
+      entry.visited = 1;
+      return entry.value;
+    }
+    counts.reads += TRUSTED_READS - trust + (trust > 0 ? 1 : 0);
+    trust = TRUSTED_READS;
+    return find(key, entry);
+  }
+
+  function find(key: string, entry: Remembered<V> | undefined): V | undefined {
+    checkText(key);
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      const from = refresh();
+      if (from === undefined) return undefined;
+      if (entry?.checked === id) {
+        entry.visited = 1;
+        return entry.value;
+      }
+      const keyBytes = packKey(key);
+      if (keyBytes < 0) return undefined;
+      const hash = hashKey(from.packed, keyBytes);
+      const known = entry ?? memo.waiting(key, hash);
+      const found = known?.checked === id ? known : read(from, key, keyBytes, hash, known, id);
+      if (found === EXPIRED) continue;
+      if (found) {
+        memo.keep(found, hash, remembered.get(key));
+      } else {
+        absent++;
+        memo.forget(key, hash);
+      }
+      return found?.value;
+    }
+    counts.fallbacks++;
+    return entry?.value;
+  }
+
+  /** One record of a version. A record that can't be read is answered by the value before, and not tried again in this version. */
+  function read(
+    from: Adoption,
+    key: string,
+    keyBytes: number,
+    hash: number,
+    known: Remembered<V> | undefined,
+    checked: number,
+  ): Remembered<V> | undefined | typeof EXPIRED {
+    try {
+      const found = readRecord(from, key, keyBytes, hash, known, freeze, checked);
+      if (found !== known && found !== undefined && found !== EXPIRED) counts.decodes++;
+      return found;
+    } catch (thrown) {
+      counts.refused++;
+      if (toldIn !== checked) tell(toError(thrown));
+      toldIn = checked;
+      return new Remembered(key, known?.value as V, -1, checked);
+    }
+  }
+
+  function has(key: string): boolean {
+    checkText(key);
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      const from = refresh();
+      if (from === undefined) return false;
+      const entry = remembered.get(key);
+      if (entry?.checked === id) return true;
+      const keyBytes = packKey(key);
+      const found = keyBytes >= 0 && hasRecord(from, keyBytes);
+      if (found !== EXPIRED) return found;
+    }
+    counts.fallbacks++;
+    return remembered.has(key);
+  }
+
+  /** What the newest version is now. */
+  function refresh(): Adoption | undefined {
+    if (ring !== undefined && access.load(words, VERSION) !== seen) renew(ring);
+    return adopted;
+  }
+
+  function renew(from: Ring): void {
+    const next = adopt(from, name, (codec) => serializerFor(name, codec, options.serializer), access);
+    if (next instanceof Adoption) take(next);
+    else if (next.why === 'refused') reject(next.ringVersion, next.error);
+    else if (next.why === 'empty') seen = 0;
+  }
+
+  function take(next: Adoption): void {
+    seen = next.ringVersion;
+    // Numbers of another scope say nothing about which is newer.
+    const isComparable = meta !== undefined && next.ring.scope === scope;
+    if (isComparable && isNewer(meta as SnapshotMeta, next.meta)) {
+      counts.regressed++;
+      return;
+    }
+    // The same version in another ring is taken too, so that the memory of the ring before can go.
+    if (!isComparable || isNewer(next.meta, meta as SnapshotMeta)) version = Math.max(next.meta.version, version + 1);
+    next.number = version;
+    if (adopted?.serializer !== next.serializer) memo.clear();
+    adopted = next;
+    id++;
+    meta = next.meta;
+    scope = next.ring.scope;
+  }
+
+  /** The version before stays, for as long as its slot does; this one is not tried again. */
+  function reject(ringVersion: number, error: Error): void {
+    seen = ringVersion;
+    counts.refused++;
+    tell(error);
+  }
+
+  function tell(error: Error): void {
+    problem = { error, at: clock.wall() };
+    report(error, options.onError, `the mirror of '${name}'`);
+  }
+
+  function keys(): IterableIterator<string> {
+    const [from, chunk] = begin();
+    return from === undefined ? [][Symbol.iterator]() : recordsOf(from, chunk, (key) => key);
+  }
+
+  function entries(): IterableIterator<[string, V]> {
+    const [from, chunk] = begin();
+    return from === undefined ? [][Symbol.iterator]() : entriesOf(from, chunk);
+  }
+
+  function entriesOf(from: Adoption, chunk: Chunk): Generator<[string, V]> {
+    return recordsOf(from, chunk, (key, words, at) => {
+      const keyBytes = words[at + KEY_BYTES] as number;
+      takeKey(words, at + KEY, keyBytes);
+      const known = remembered.get(key) ?? memo.waiting(key, hashKey(from.packed, keyBytes));
+      return [key, decodeRecord(from, words, at, known, freeze)];
+    });
+  }
+
+  /** A version and its first records. */
+  function begin(): [Adoption, Chunk] | [undefined] {
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      const from = refresh();
+      const chunk = from && readChunk(from);
+      if (chunk) return [from, chunk];
+      if (from === undefined) return [undefined];
+    }
+    throw expired(adopted as Adoption);
+  }
+
+  const lookups: KeyedLookups<V> = {
+    get,
+    has,
+    get size() {
+      return refresh()?.packed.records ?? 0;
+    },
+    keys,
+    entries,
+    getMany: (wanted) => getMany(lookups, wanted),
+    view: () => {
+      const from = refresh();
+      if (from === undefined) return emptyView();
+      const number = id;
+      return makeView(from, options.memo, {
+        read(key) {
+          counts.reads++;
+          const keyBytes = packKey(key);
+          if (keyBytes < 0) return undefined;
+          const hash = hashKey(from.packed, keyBytes);
+          return read(from, key, keyBytes, hash, remembered.get(key) ?? memo.waiting(key, hash), number);
+        },
+        entriesOf: (chunk) => entriesOf(from, chunk),
+      });
+    },
+  };
+
+  return {
+    lookups,
+    read: () => (refresh() === undefined ? undefined : lookups),
+    adopted: refresh,
+    attach(next) {
+      ring = next;
+      words = next?.words ?? nowhere;
+      seen = next ? NEVER_SEEN : 0;
+    },
+    meta: () => meta,
+    version: () => version,
+    counts: () => ({ ...counts, reads: counts.reads + TRUSTED_READS - trust }),
+    lastProblem: () => problem,
+    figures() {
+      const packed = adopted?.packed;
+      const misses = counts.decodes;
+      const hits = Math.max(0, counts.reads + TRUSTED_READS - trust - misses - absent);
+      return {
+        records: packed?.records ?? 0,
+        bytes: packed ? packed.words.length * 4 : 0,
+        duplicates: packed?.duplicates ?? 0,
+        indexLoad: packed ? packed.records / (packed.mask + 1) : 0,
+        memo: {
+          entries: memo.size,
+          bytes: memo.bytes,
+          hits,
+          misses,
+          hitRate: hits + misses === 0 ? undefined : hits / (hits + misses),
+        },
+      };
+    },
+  };
+}
