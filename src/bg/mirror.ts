@@ -102,11 +102,16 @@ export function createMirror<T>(source: Source<T>, options: MirrorOptions): Mirr
 
   /** With a `ttl`, a read costs a look at the clock: the coarse one, and near the deadline the exact one. */
   function bounded(limit: number): () => T | undefined {
+    // Of the version that was looked at last. Confirmations put it off: they are asked for once it has come.
+    let deadline = Number.NEGATIVE_INFINITY;
+    let version = 0;
     return function read() {
       const value = source.read();
+      if ((coarseNow[0] as number) < deadline - COARSE_SLACK && source.version() === version) return value;
       const meta = source.meta();
       if (meta === undefined) return value;
-      const deadline = (meta.createdAtMonotonic + limit) / 1000;
+      version = source.version();
+      deadline = (meta.createdAtMonotonic + limit) / 1000;
       if ((coarseNow[0] as number) < deadline - COARSE_SLACK || exactNow() < deadline) return value;
       if (onStale === 'undefined') return undefined;
       throw new StaleError(`The value of '${key}' is older than its \`ttl\` of ${limit / 1000} s`);

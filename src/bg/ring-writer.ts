@@ -4,7 +4,7 @@ import { DuplicateWriterError, SnapshotTooLargeError, StoppedError, ValidationEr
 import type { Serializer } from '../core/serializer.js';
 import type { SnapshotMeta } from '../core/snapshot.js';
 import { claim, disown, openRing, type Ring, writeHealth } from '../mirror/layout.js';
-import { publish } from '../mirror/protocol.js';
+import { confirm, holdsBytes, publish } from '../mirror/protocol.js';
 import { createReader, type Reader } from '../mirror/reader.js';
 import { type Loader, runLoader } from '../scheduler/loader.js';
 import { Repeater, type RepeaterStatus } from '../scheduler/repeater.js';
@@ -32,6 +32,7 @@ export interface Work<T> {
 
 export interface WriterEvents {
   onStarted?(): void;
+  /** Also of a refresh that brought the same bytes: `meta` has the version that stays, and the new times. */
   onPublished(meta: SnapshotMeta, durationMs: number): void;
   onFailed(error: Error, durationMs: number): void;
 }
@@ -71,7 +72,7 @@ export class RingWriter<T> implements Engine {
   readonly #clock: Clock;
   /** For `previous`: decodes only when it is asked. */
   #served: Reader<T> | undefined;
-  #lead: { epoch: number; version: number } | undefined;
+  #lead: { readonly epoch: number; version: number; published: boolean } | undefined;
   #repeater: Repeater | undefined;
   #failures = 0;
   #published = false;
@@ -99,7 +100,7 @@ export class RingWriter<T> implements Engine {
       this.#served?.attach(this.#ring);
     }
     if (!claim(this.#ring, threadId)) throw new DuplicateWriterError(`'${this.#plan.key}' has a writer in another thread of this process`);
-    this.#lead = { epoch: lead.epoch, version: lead.version };
+    this.#lead = { epoch: lead.epoch, version: lead.version, published: false };
     const { interval, runImmediately } = this.#plan;
     this.#repeater = new Repeater({
       name: `the loader of '${this.#plan.key}'`,
@@ -171,19 +172,24 @@ export class RingWriter<T> implements Engine {
     }
     if (lead === undefined || lead !== this.#lead) throw new StoppedError(`The writer of '${key}' stopped while its loader ran`);
     const now = clock.monotonic();
+    const codec = serializer.name ?? '';
+    // The same bytes again are a heartbeat, not a version: readers keep the object they have, and nothing travels.
+    const unchanged = lead.published && holdsBytes(this.#ring, bytes, codec);
     const meta: SnapshotMeta = {
       epoch: lead.epoch,
-      version: lead.version + 1,
+      version: unchanged ? lead.version : lead.version + 1,
       createdAt: clock.wall(),
       createdAtMonotonic: now,
       freshFor,
-      codec: serializer.name ?? '',
+      codec,
     };
     // Before the value: whoever sees it sees who stands behind it.
     writeHealth(this.#ring, { state: 'live', failures: 0, lastOk: now }, now);
-    publish(this.#ring, { ...meta, bytes });
+    if (unchanged) confirm(this.#ring, now);
+    else publish(this.#ring, { ...meta, bytes });
     lead.version = meta.version;
     this.#failures = 0;
+    lead.published = true;
     this.#published = true;
     this.#events.onPublished(meta, now - this.#startedAt);
   }

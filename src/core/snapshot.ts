@@ -19,6 +19,9 @@ export interface Snapshot extends SnapshotMeta {
   readonly bytes: Uint8Array;
 }
 
+/** The writer loaded the same bytes again: the snapshot that is there is as good as new. Its numbers stay. */
+export type Confirmation = Pick<SnapshotMeta, 'epoch' | 'version' | 'createdAt' | 'createdAtMonotonic'>;
+
 /** Whether `a` comes after `b`: a higher epoch, or a higher version in the same one. */
 export function isNewer(a: Pick<SnapshotMeta, 'epoch' | 'version'>, b: Pick<SnapshotMeta, 'epoch' | 'version'>): boolean {
   return a.epoch !== b.epoch ? a.epoch > b.epoch : a.version > b.version;

@@ -196,6 +196,12 @@ export function valueOf(at: number, keyBytes: number): number {
   return at + KEY + wordsOf(keyBytes);
 }
 
+/** How long the key of the record at `at` is; -1 where that isn't within the table. Whoever reads the key goes by this one answer. */
+export function keyBytesAt({ words, recordsEnd }: Table, at: number): number {
+  const keyBytes = at + KEY <= recordsEnd ? (words[at + KEY_BYTES] as number) : -1;
+  return keyBytes >= 0 && keyBytes <= MAX_KEY_BYTES && valueOf(at, keyBytes) <= recordsEnd ? keyBytes : -1;
+}
+
 /** The first word after a record; 0 where what stands at `at` isn't a whole record within the table. */
 export function recordEnd({ words, recordsEnd }: Pick<Table, 'words' | 'recordsEnd'>, at: number): number {
   const keyBytes = words[at + KEY_BYTES] as number;

@@ -2,6 +2,7 @@ import { report, toError } from '../core/report.js';
 import { isNewer, type SnapshotMeta } from '../core/snapshot.js';
 import { direct } from '../mirror/access.js';
 import { type Ring, type RingScope, VERSION } from '../mirror/layout.js';
+import { confirmedAfter } from '../mirror/protocol.js';
 import type { Reader, ReaderCounts, ReaderOptions } from '../mirror/reader.js';
 import { serializerFor } from '../mirror/serializer-for.js';
 import { adopt, Adoption } from './adoption.js';
@@ -174,13 +175,23 @@ export function createKeyedReader<V>(options: KeyedReaderOptions): KeyedReader<V
       return;
     }
     // The same version in another ring is taken too, so that the memory of the ring before can go.
-    if (!isComparable || isNewer(next.meta, meta as SnapshotMeta)) version = Math.max(next.meta.version, version + 1);
+    const isNew = !isComparable || isNewer(next.meta, meta as SnapshotMeta);
+    if (isNew) version = Math.max(next.meta.version, version + 1);
     next.number = version;
     if (adopted?.serializer !== next.serializer) memo.clear();
     adopted = next;
     id++;
-    meta = next.meta;
     scope = next.ring.scope;
+    if (isNew) meta = next.meta;
+  }
+
+  /** A confirmation counts for the snapshot that is read, and never takes time back. */
+  function confirmedMeta(): SnapshotMeta | undefined {
+    if (meta === undefined || adopted === undefined) return meta;
+    const after = confirmedAfter(adopted.ring.words, adopted.ringVersion, access);
+    const more = adopted.meta.createdAtMonotonic + after - meta.createdAtMonotonic;
+    if (more > 0) meta = { ...meta, createdAt: meta.createdAt + more, createdAtMonotonic: meta.createdAtMonotonic + more };
+    return meta;
   }
 
   /** The version before stays, for as long as its slot does; this one is not tried again. */
@@ -260,7 +271,7 @@ export function createKeyedReader<V>(options: KeyedReaderOptions): KeyedReader<V
       words = next?.words ?? nowhere;
       seen = next ? NEVER_SEEN : 0;
     },
-    meta: () => meta,
+    meta: confirmedMeta,
     version: () => version,
     counts: () => ({ ...counts, reads: counts.reads + TRUSTED_READS - trust }),
     lastProblem: () => problem,

@@ -7,7 +7,7 @@
  * has, pulls what is newer, and ignores the rest.
  */
 import type { Clock } from '../core/clock.js';
-import type { Snapshot, SnapshotMeta } from '../core/snapshot.js';
+import type { Confirmation, Snapshot, SnapshotMeta } from '../core/snapshot.js';
 
 /** That a snapshot exists. `{ epoch: 0, version: 0 }` says that there is none yet. */
 export type News = Pick<SnapshotMeta, 'epoch' | 'version'>;
@@ -77,6 +77,8 @@ export interface LinkStatus {
 export interface FollowerEvents {
   /** A snapshot newer than every earlier one. Its bytes belong to the callee. */
   onSnapshot(snapshot: Snapshot): void;
+  /** The snapshot that was handed over last was loaded again unchanged. May be told more than once. */
+  onConfirmed?(confirmation: Confirmation): void;
   /** Told at each change. `error` says why it is interrupted. */
   onState?(state: 'live' | 'interrupted', error?: Error): void;
   /** Something failed in the background. The same failure in a row is told once. Default: a process warning. */
@@ -130,6 +132,12 @@ export interface Candidate extends Follower {
    * than the last, and for a store that can't be written; SnapshotTooLargeError past `maxBytes`
    */
   publish(snapshot: Snapshot): Promise<void>;
+  /**
+   * Tells readers that the snapshot that was published last was loaded again unchanged: a heartbeat, no transfer.
+   *
+   * @throws StoreError when this isn't the writer, or when what was published last isn't that snapshot
+   */
+  confirm(confirmation: Confirmation): Promise<void>;
   /** Gives the writer's role up once running publishes are done, and stands by. Comes back to it when nobody else wants it. */
   release(): Promise<void>;
 }

@@ -12,6 +12,8 @@
  *                                dedicated thread (the OWNER); 0 for nobody. Scope 'process'.  by compare-exchange
  *                  LAST_OK x2    monotonic ms of the writer's last success or sign of life, 0 for none   owner
  *                  SINCE x2      monotonic ms of the last change of STATE                    owner
+ *                  CONFIRMED     the ring version that the owner loaded again unchanged, -1 while AFTER is written   owner
+ *                  AFTER         how many ms after its creation that was, the last time      owner
  * slot k  (64 B)   SEQ           -1 while the slot is written, else the ring version it holds
  *                  OFF8 CAP8     where its bytes are and how many fit, in units of 8 bytes
  *                  LEN CRC CODEC the length and CRC-32 of the bytes, and which serializer made them
@@ -49,6 +51,8 @@ const FAILS = 2 * LINE_WORDS + 2;
 const HOLDER = 2 * LINE_WORDS + 3;
 const LAST_OK = 2 * LINE_WORDS + 4;
 const SINCE = 2 * LINE_WORDS + 6;
+export const CONFIRMED: number = 2 * LINE_WORDS + 8;
+export const AFTER: number = 2 * LINE_WORDS + 9;
 
 /** Words of a slot, from the slot's first. */
 export const SEQ = 0;
@@ -138,6 +142,7 @@ export function createRing(maxBytes: number, options: RingOptions = {}): Ring {
     words[slotBase(slot) + SEQ] = BEING_WRITTEN;
     words[slotBase(slot) + OFF8] = headerBytes / 8;
   }
+  words[CONFIRMED] = BEING_WRITTEN;
   words[MAGIC] = MAGIC_VALUE;
   return openRing(buffer);
 }

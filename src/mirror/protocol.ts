@@ -21,14 +21,22 @@
  * 7. A growing slot takes an area that another slot, or itself, has left. That one was left after the exchange that
  *    invalidated its bytes, so 2 and 3 hold for who still copies them.
  * 8. The writer publishes faster than the reader copies: four tries, then the caller keeps what it has. Wait-free.
+ *
+ * A refresh that brought the same bytes is confirmed: CONFIRMED = -1, AFTER, CONFIRMED = v. A reader of v loads CONFIRMED = v,
+ * AFTER, and CONFIRMED again:
+ *
+ * 9. Both are v: AFTER is that of v's last confirmation or of the one being written, each of them true. One of another
+ *    version would be written after CONFIRMED = -1, which only a later confirmation of v takes back; v is over by then.
  */
 import { crc32 } from 'node:zlib';
 import { ProtocolError, SnapshotTooLargeError } from '../core/errors.js';
-import type { Snapshot, SnapshotMeta } from '../core/snapshot.js';
+import type { Confirmation, Snapshot, SnapshotMeta } from '../core/snapshot.js';
 import { direct, type SharedAccess } from './access.js';
 import {
+  AFTER,
   BEING_WRITTEN,
   CAP8,
+  CONFIRMED,
   CRC,
   LEN,
   largestSnapshot,
@@ -45,6 +53,8 @@ import {
 } from './layout.js';
 
 const COPY_CHUNK = 1024 * 1024;
+/** One word's worth of milliseconds, 24 days: past that a snapshot that never changes begins to age. */
+export const MAX_AFTER = 0x7fffffff;
 const TRIES = 4;
 
 /**
@@ -182,4 +192,52 @@ export function newestMeta(ring: Ring): SnapshotMeta | undefined {
     if (direct.readModifyWrite(words, slot + SEQ) === version) return meta;
   }
   return undefined;
+}
+
+/** What the newest snapshot has to be so that a confirmation of it is one of these bytes. Only for the ring's owner. */
+export function holdsBytes(ring: Ring, bytes: Uint8Array, codec: string): boolean {
+  const { words, buffer } = ring;
+  const version = direct.load(words, VERSION);
+  const slot = slotOf(ring, version);
+  if (direct.load(words, slot + SEQ) !== version || direct.load(words, slot + LEN) !== bytes.byteLength) return false;
+  if (readMeta(direct, words, slot).codec !== codec) return false;
+  // Nobody else writes: a comparison in place is of bytes that stand still.
+  return Buffer.from(buffer, direct.load(words, slot + OFF8) * 8, bytes.byteLength).equals(bytes);
+}
+
+/** Says of the newest snapshot that it was loaded again at that moment (monotonic milliseconds), step by step. */
+export function* confirmSteps(ring: Ring, at: number, access: SharedAccess): Generator<void, void> {
+  const { words } = ring;
+  const version = access.load(words, VERSION);
+  const born = readMeta(access, words, slotOf(ring, version)).createdAtMonotonic;
+  access.store(words, CONFIRMED, BEING_WRITTEN);
+  yield;
+  access.store(words, AFTER, Math.min(Math.max(Math.round(at - born), 0), MAX_AFTER));
+  yield;
+  access.store(words, CONFIRMED, version);
+  yield;
+  access.notify(words, VERSION);
+}
+
+/** `confirmSteps`, all of them at once. Only for the ring's owner. */
+export function confirm(ring: Ring, at: number, access: SharedAccess = direct): void {
+  const steps = confirmSteps(ring, at, access);
+  while (!steps.next().done);
+}
+
+/** How many milliseconds after its creation a snapshot was last confirmed; 0 for never, and while that is being written. */
+export function confirmedAfter(words: Int32Array, ringVersion: number, access: SharedAccess = direct): number {
+  if (access.load(words, CONFIRMED) !== ringVersion) return 0;
+  const after = access.load(words, AFTER);
+  return access.load(words, CONFIRMED) === ringVersion ? after : 0;
+}
+
+/** The last confirmation of the newest snapshot; `undefined` for none. */
+export function newestConfirmation(ring: Ring): Confirmation | undefined {
+  const version = direct.load(ring.words, VERSION);
+  const meta = newestMeta(ring);
+  const after = confirmedAfter(ring.words, version);
+  if (meta === undefined || after === 0 || direct.load(ring.words, VERSION) !== version) return undefined;
+  const { epoch, version: number, createdAt, createdAtMonotonic } = meta;
+  return { epoch, version: number, createdAt: createdAt + after, createdAtMonotonic: createdAtMonotonic + after };
 }

@@ -6,7 +6,7 @@ import { isNewer, type SnapshotMeta } from '../core/snapshot.js';
 import { direct, type SharedAccess } from './access.js';
 import { deepFreeze } from './freeze.js';
 import { type Ring, type RingScope, VERSION } from './layout.js';
-import { type Taken, take } from './protocol.js';
+import { confirmedAfter, type Taken, take } from './protocol.js';
 import { serializerFor } from './serializer-for.js';
 
 export interface ReaderOptions {
@@ -42,7 +42,7 @@ export interface Reader<T> {
   readonly read: () => T | undefined;
   /** Follows another ring from now on; the value stays until the new ring has a newer one. */
   attach(ring: Ring | undefined): void;
-  /** Of the snapshot that `read` answers. */
+  /** Of the snapshot that `read` answers; its times are those of the last refresh that brought it. */
   meta(): SnapshotMeta | undefined;
   /** The number of that snapshot; never decreases, also where a new writer counts from 1 again. 0 before the first. */
   version(): number;
@@ -67,6 +67,10 @@ export function createReader<T>(options: ReaderOptions): Reader<T> {
   let trust = TRUSTED_READS;
   let value: T | undefined;
   let meta: SnapshotMeta | undefined;
+  /** How much of `meta`'s times is due to confirmations. */
+  let after = 0;
+  /** The ring version of what is served, where this ring has it. */
+  let held = NEVER_SEEN;
   let scope: RingScope | undefined;
   let version = 0;
   let problem: { error: Error; at: number } | undefined;
@@ -113,8 +117,15 @@ export function createReader<T>(options: ReaderOptions): Reader<T> {
   function adopt(taken: Taken): void {
     // Numbers of another scope say nothing about which is newer.
     if (meta !== undefined && ring?.scope === scope && !isNewer(taken.meta, meta)) {
-      if (isNewer(meta, taken.meta)) counts.regressed++;
       seen = taken.ringVersion;
+      held = NEVER_SEEN;
+      if (isNewer(meta, taken.meta)) {
+        counts.regressed++;
+      } else {
+        // The same snapshot, in another ring.
+        held = seen;
+        after = Math.max(0, meta.createdAtMonotonic - taken.meta.createdAtMonotonic);
+      }
       return;
     }
     let decoded: T;
@@ -129,9 +140,20 @@ export function createReader<T>(options: ReaderOptions): Reader<T> {
     }
     value = decoded;
     meta = taken.meta;
+    after = 0;
     scope = ring?.scope;
     version = Math.max(meta.version, version + 1);
-    seen = taken.ringVersion;
+    seen = held = taken.ringVersion;
+  }
+
+  /** A confirmation counts for the snapshot that is served, and never takes time back. */
+  function confirmedMeta(): SnapshotMeta | undefined {
+    if (meta === undefined || held === NEVER_SEEN) return meta;
+    const more = confirmedAfter(words, held, access) - after;
+    if (more <= 0) return meta;
+    after += more;
+    meta = { ...meta, createdAt: meta.createdAt + more, createdAtMonotonic: meta.createdAtMonotonic + more };
+    return meta;
   }
 
   /** The last good value stays, and this version is not tried again. */
@@ -152,8 +174,9 @@ export function createReader<T>(options: ReaderOptions): Reader<T> {
       ring = next;
       words = next?.words ?? nowhere;
       seen = next ? NEVER_SEEN : 0;
+      held = NEVER_SEEN;
     },
-    meta: () => meta,
+    meta: confirmedMeta,
     version: () => version,
     counts: () => ({ ...counts, reads: counts.reads + TRUSTED_READS - trust }),
     lastProblem: () => problem,

@@ -1,8 +1,8 @@
 import { report } from '../core/report.js';
-import { type Ring, VERSION } from './layout.js';
+import { AFTER, CONFIRMED, type Ring, VERSION } from './layout.js';
 
 /**
- * Calls `onWake` after publishes, coalesced: at least once after the last one. At most one waiter is outstanding; neither
+ * Calls `onWake` after publishes and confirmations, coalesced: at least once after the last one. At most one waiter is outstanding; neither
  * it nor a pending wake-up keeps the process alive. Only a hint: nothing may depend on it but promptness.
  *
  * @returns its off
@@ -11,6 +11,7 @@ export function watch(ring: Ring, onWake: () => void): () => void {
   const { words } = ring;
   let on = true;
   let seen = Atomics.load(words, VERSION);
+  let confirmed = confirmation(words);
 
   function arm(): void {
     // The comparison with `seen` is inside waitAsync: a publish between two waits is not missed.
@@ -21,8 +22,10 @@ export function watch(ring: Ring, onWake: () => void): () => void {
   function wake(): void {
     if (!on) return;
     const version = Atomics.load(words, VERSION);
-    const changed = version !== seen;
+    const confirmedNow = confirmation(words);
+    const changed = version !== seen || confirmedNow !== confirmed;
     seen = version;
+    confirmed = confirmedNow;
     // Before `onWake`: after it a faster writer would make each wait a microtask, and the event loop would never go on.
     arm();
     if (!changed) return;
@@ -39,4 +42,9 @@ export function watch(ring: Ring, onWake: () => void): () => void {
     // Wakes the waiter of this thread, so that none is left behind; all others look, see nothing new, and wait again.
     Atomics.notify(words, VERSION);
   };
+}
+
+/** Another number after each confirmation, but for those within one millisecond. */
+function confirmation(words: Int32Array): number {
+  return Atomics.load(words, CONFIRMED) + Atomics.load(words, AFTER) / 2 ** 31;
 }

@@ -46,15 +46,17 @@ const inner = (message: Act): Act => ({ act: 'inner', message });
 
 test('a thread started after the writer has its ring before its first line, and the value with its first read', async (t) => {
   const key = newKey();
-  const writer = bg.write(3600, { key, ref: false }, () => 'value');
+  let value = 'value';
+  const writer = bg.write(3600, { key, ref: false }, () => value);
   await writer.ready();
   const late = thread(t);
   t.like(await late.tell({ act: 'read', key }), { value: 'value', version: 1 });
   t.like(await late.tell(inner({ act: 'read', key })), { value: 'value', version: 1 }, 'a thread within it too');
+  value = 'next';
   await writer.refresh();
   t.like(await late.tell({ act: 'look', key }), { version: 2 });
   await writer.stop();
-  t.like(await late.tell({ act: 'look', key }), { value: 'value', state: 'closed' });
+  t.like(await late.tell({ act: 'look', key }), { value: 'next', state: 'closed' });
 });
 
 test('threads that run before the writer is there find it: a Worker, one within it, and this thread', async (t) => {
@@ -63,11 +65,13 @@ test('threads that run before the writer is there find it: a Worker, one within 
   t.like(await early.tell({ act: 'read', key }), { version: 0 });
   t.like(await early.tell(inner({ act: 'read', key })), { version: 0 });
   const own = bg.read(key);
-  const writer = bg.write(3600, { key, ref: false }, () => 'value');
+  let value = 'value';
+  const writer = bg.write(3600, { key, ref: false }, () => value);
   await writer.ready();
   t.like(await early.tell({ act: 'ready', key }), { value: 'value' });
   t.like(await early.tell(inner({ act: 'ready', key })), { value: 'value' });
   t.is(own(), 'value');
+  value = 'next';
   await writer.refresh();
   t.like(await early.tell({ act: 'look', key }), { version: 2 }, 'seen at once, not after a wake-up');
   await writer.stop();

@@ -91,14 +91,14 @@ linux('lost, doubled and reordered announcements change nothing', async (t) => {
   for (let version = 1; version <= 100; version += 1) {
     await file.write(snapshotOf(1, version));
     if (version % 2 === 0) continue;
-    for (const told of [version, version, Math.max(1, version - 3), version + 1]) send(socket, ['news', 1, 1, told]);
+    for (const told of [version, version, Math.max(1, version - 3), version + 1, 0]) send(socket, ['news', 1, 1, told, 0]);
   }
   // The last one was not announced: the poll finds it.
   await until(() => seen.snapshots.at(-1)?.version === 100, 'the newest');
   seen.snapshots.forEach((snapshot, index) => t.true(index === 0 || snapshot.version > seen.snapshots[index - 1]!.version));
   // An older snapshot in the file, and a doubled word about it, don't bring it back.
   await file.write(snapshotOf(1, 50));
-  send(socket, ['news', 2, 1, 50]);
+  send(socket, ['news', 2, 1, 50, 0]);
   await file.write(snapshotOf(1, 101));
   await until(() => seen.snapshots.at(-1)?.version === 101, 'the next one');
   t.false(seen.snapshots.slice(0, -1).some(({ version }, index) => version === 50 && index > 50));

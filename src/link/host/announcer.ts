@@ -36,6 +36,8 @@ export class SocketAnnouncer implements Announcer {
   readonly #options: AnnouncerOptions;
   readonly #readers = new Set<Reader>();
   #news: News = NO_NEWS;
+  /** When that was loaded again unchanged: monotonic milliseconds, 0 for not at all. */
+  #confirmedAt = 0;
   #lastNumber = 0;
   #beat: Timer | undefined;
   #closed = false;
@@ -53,6 +55,13 @@ export class SocketAnnouncer implements Announcer {
 
   announce(news: News): void {
     this.#news = news;
+    this.#confirmedAt = 0;
+    for (const reader of this.#readers) this.#tell(reader);
+  }
+
+  /** Tells that the news was loaded again unchanged at that moment (monotonic milliseconds). */
+  confirm(at: number): void {
+    this.#confirmedAt = Math.floor(at);
     for (const reader of this.#readers) this.#tell(reader);
   }
 
@@ -75,7 +84,7 @@ export class SocketAnnouncer implements Announcer {
     this.#lastNumber += 1;
     reader.unacknowledged = this.#lastNumber;
     reader.behind = false;
-    send(reader.socket, ['news', this.#lastNumber, this.#news.epoch, this.#news.version]);
+    send(reader.socket, ['news', this.#lastNumber, this.#news.epoch, this.#news.version, this.#confirmedAt]);
   }
 
   /** Takes a connection that was made to the writer's socket. */

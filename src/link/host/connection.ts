@@ -21,7 +21,8 @@ export interface ConnectionOptions {
   onJoined(): void;
   /** Each time that the writer says something from then on. */
   onHeard(): void;
-  onNews(news: News): void;
+  /** `confirmedAt`: when that was last loaded again unchanged (monotonic milliseconds), 0 for not at all. */
+  onNews(news: News, confirmedAt: number): void;
   onSilence(error: Error): void;
   /** The connection ended, or was never made. Called once. `joined`: the writer had proved who it is. */
   onEnd(end: { joined: boolean; error: Error | undefined }): void;
@@ -78,7 +79,7 @@ export class WriterConnection {
         // Acknowledged before it is pulled: news is one small message, and what is newer by then comes in the next.
         send(this.#socket, ['ack', message[1]]);
         this.#hear();
-        this.#options.onNews({ epoch: message[2], version: message[3] });
+        this.#options.onNews({ epoch: message[2], version: message[3] }, message[4]);
       } else {
         throw new StoreError("Another program holds the writer's socket: it doesn't know the secret of this directory");
       }

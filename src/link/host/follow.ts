@@ -188,13 +188,22 @@ export class HostFollower implements Follower {
         this.#lastHeard = this.#clock.monotonic();
         this.#setState('live');
       },
-      onNews: (news) => void this.#puller.pull(news),
+      onNews: (news, confirmedAt) => void this.#onNews(news, confirmedAt),
       onSilence: (error) => this.#setState('interrupted', error),
       onEnd: (end) => {
         this.#connection = undefined;
         this.#onEnd(end);
       },
     });
+  }
+
+  async #onNews(news: News, confirmedAt: number): Promise<void> {
+    await this.#puller.pull(news);
+    const { epoch, version } = this.#puller.have;
+    if (confirmedAt === 0 || epoch !== news.epoch || version !== news.version || this.#isAside()) return;
+    const ago = Math.max(0, this.#clock.monotonic() - confirmedAt);
+    const confirmation = { epoch, version, createdAt: this.#clock.wall() - ago, createdAtMonotonic: confirmedAt };
+    this.#guard(() => this.#options.onConfirmed?.(confirmation));
   }
 
   #onEnd({ joined, error }: { joined: boolean; error: Error | undefined }): void {

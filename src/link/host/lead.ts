@@ -8,7 +8,7 @@
 import { systemClock } from '../../core/clock.js';
 import { StoreError } from '../../core/errors.js';
 import { report, toError } from '../../core/report.js';
-import { isNewer, type Snapshot } from '../../core/snapshot.js';
+import { type Confirmation, isNewer, type Snapshot } from '../../core/snapshot.js';
 import { NO_NEWS, type Candidate, type CandidateEvents, type LinkStatus, type News } from '../ports.js';
 import { SocketAnnouncer } from './announcer.js';
 import { takeLease, type SocketLease } from './election.js';
@@ -80,6 +80,16 @@ class HostCandidate implements Candidate {
       return Promise.reject(new StoreError(`Can't publish under epoch ${snapshot.epoch}: this writer was granted ${term.epoch}`));
     }
     return term.publications.add(snapshot);
+  }
+
+  async confirm({ epoch, version, createdAtMonotonic }: Confirmation): Promise<void> {
+    const newest = this.#term?.publications.newest;
+    if (!this.#term || !this.#office) throw new StoreError("Can't confirm: this process is not the key's writer");
+    if (newest?.epoch !== epoch || newest.version !== version) {
+      throw new StoreError(`Can't confirm epoch ${epoch}, version ${version}: it is not what was published last`);
+    }
+    await this.#term.publications.settled;
+    this.#office?.announcer.confirm(createdAtMonotonic);
   }
 
   async release(): Promise<void> {

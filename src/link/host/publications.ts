@@ -29,6 +29,11 @@ export class Publications {
     return this.#waiting?.snapshot ?? this.#current ?? this.#stored;
   }
 
+  /** Resolves when the publish under way is made, or failed. */
+  get settled(): Promise<void> {
+    return this.#idle;
+  }
+
   add(snapshot: Snapshot): Promise<void> {
     if (this.#over) return Promise.reject(this.#over);
     const last = this.newest;

@@ -2,10 +2,10 @@ import { threadId } from 'node:worker_threads';
 import { systemClock } from '../../core/clock.js';
 import { StoreError } from '../../core/errors.js';
 import { report, toError } from '../../core/report.js';
-import { isNewer, type Snapshot } from '../../core/snapshot.js';
+import { type Confirmation, isNewer, type Snapshot } from '../../core/snapshot.js';
 import { announceRing } from '../../mirror/directory.js';
 import { claim, createRing, disown, largestSnapshot, openRing, type Ring, writeHealth } from '../../mirror/layout.js';
-import { newestMeta, publish, take, type Taken } from '../../mirror/protocol.js';
+import { confirm, newestConfirmation, newestMeta, publish, take, type Taken } from '../../mirror/protocol.js';
 import { watch } from '../../mirror/watch.js';
 import { followHost } from '../host/follow.js';
 import { leadHost } from '../host/lead.js';
@@ -46,6 +46,8 @@ export class Post {
   /** The publish to the host that is under way. Never rejects. */
   #forwarding: Promise<void> | undefined;
   #forwarded = 0;
+  /** When what was forwarded last was last confirmed: monotonic milliseconds. */
+  #confirmedAt = 0;
   /** What the link in use was made with: the most that any want asks for. */
   #limits = { maxBytes: 0, pollInterval: Number.POSITIVE_INFINITY };
   #changing: Promise<void>;
@@ -145,6 +147,7 @@ export class Post {
       key: this.key,
       ...this.#limits,
       onSnapshot: (snapshot: Snapshot) => this.#takeIn(snapshot),
+      onConfirmed: (confirmation: Confirmation) => this.#confirm(confirmation),
       onState: (state: 'live' | 'interrupted') => this.#heard(state),
       onError: (error: Error) => this.#problem(error),
     };
@@ -189,6 +192,13 @@ export class Post {
     }
   }
 
+  #confirm({ epoch, version, createdAtMonotonic }: Confirmation): void {
+    const have = newestMeta(this.#ring);
+    // A writer's ring is its own to confirm; where it hasn't let go yet, the next sign of life says it again.
+    if (this.#grant || have?.epoch !== epoch || have.version !== version || !claim(this.#ring, threadId)) return;
+    confirm(this.#ring, createdAtMonotonic);
+  }
+
   #retryLater(): void {
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {
@@ -216,7 +226,7 @@ export class Post {
     if (grant.last) this.#takeIn(grant.last);
     this.#grant = grant;
     const newest = newestMeta(this.#ring);
-    this.#forwarded = 0;
+    this.#forwarded = this.#confirmedAt = 0;
     disown(this.#ring, threadId);
     this.#unwatch = watch(this.#ring, () => this.#forward());
     this.#events.granted(writer, {
@@ -244,9 +254,10 @@ export class Post {
   /** Sends the newest snapshot on; those that were overtaken meanwhile are skipped. */
   #forward(): void {
     const grant = this.#grant;
-    const taken = grant && this.#unwatch && !this.#forwarding && this.#nextToSend(grant);
-    if (!taken) return;
-    this.#forwarding = this.#send(taken).then(
+    if (!grant || !this.#unwatch || this.#forwarding) return;
+    const sending = this.#sendConfirmation(grant) ?? this.#sendNext(grant);
+    if (!sending) return;
+    this.#forwarding = sending.then(
       () => {
         this.#forwarding = undefined;
         this.#forward();
@@ -264,11 +275,26 @@ export class Post {
   async #sendLast(): Promise<void> {
     this.#stopWatching();
     await this.#forwarding;
-    const taken = this.#grant && this.#nextToSend(this.#grant);
-    if (taken) await this.#send(taken).catch((error: unknown) => this.#problem(error));
+    await (this.#grant && this.#sendNext(this.#grant))?.catch((error: unknown) => this.#problem(error));
+  }
+
+  /** Of what was forwarded already: nothing but the news is sent. */
+  #sendConfirmation(grant: Grant): Promise<void> | undefined {
+    const confirmation = newestConfirmation(this.#ring);
+    if (confirmation?.epoch !== grant.epoch || confirmation.version !== this.#forwarded) return undefined;
+    if (confirmation.createdAtMonotonic <= this.#confirmedAt) return undefined;
+    this.#confirmedAt = confirmation.createdAtMonotonic;
+    return (this.#link as Candidate).confirm(confirmation);
+  }
+
+  #sendNext(grant: Grant): Promise<void> | undefined {
+    const taken = this.#nextToSend(grant);
+    return taken && this.#send(taken);
   }
 
   #nextToSend(grant: Grant): Taken | undefined {
+    // Before its bytes are copied.
+    if (newestMeta(this.#ring)?.version === this.#forwarded) return undefined;
     const taken = take(this.#ring, Number.POSITIVE_INFINITY);
     if ('bytes' in taken) return taken.meta.epoch === grant.epoch && taken.meta.version > this.#forwarded ? taken : undefined;
     if (taken.why === 'busy') this.#retryLater();
