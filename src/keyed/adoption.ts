@@ -2,24 +2,37 @@ import { WireFormatError } from '../core/errors.js';
 import { toError } from '../core/report.js';
 import type { Serializer } from '../core/serializer.js';
 import type { SnapshotMeta } from '../core/snapshot.js';
-import type { SharedAccess } from '../mirror/access.js';
+import { direct, type SharedAccess } from '../mirror/access.js';
 import { LEN, OFF8, type Ring, readMeta, SEQ, slotOf, VERSION } from '../mirror/layout.js';
+import { json } from '../serializers/json.js';
+import type { Earlier } from './changes.js';
 import { HEADER_WORDS, KEYED, openPacked, type Packed } from './layout.js';
 
 const TRIES = 4;
+
+/** A keyed snapshot, while it is there. */
+export interface Held {
+  readonly packed: Packed;
+  /** Of its values. */
+  readonly serializer: Serializer;
+  /** The mirror's number of this version. */
+  readonly number: number;
+  readonly createdAt: number | undefined;
+  /** Whether what was seen of `packed.words` up to now counts. */
+  holds(): boolean;
+}
 
 /**
  * A keyed snapshot in a slot of a ring, whose header was found sound: what a lookup goes by, until the slot holds another one. Making
  * one costs the same whatever the snapshot's size.
  */
-export class Adoption {
+export class Adoption implements Held {
   readonly ring: Ring;
   readonly ringVersion: number;
   readonly meta: SnapshotMeta;
   readonly packed: Packed;
-  /** Of its values. */
   readonly serializer: Serializer;
-  /** The mirror's number of this version, which its reader gives; 0 until then. */
+  /** Given by its reader; 0 until then. */
   number = 0;
   readonly #access: SharedAccess;
   readonly #sequence: number;
@@ -32,6 +45,10 @@ export class Adoption {
     this.serializer = serializer;
     this.#access = access;
     this.#sequence = slotOf(ring, ringVersion) + SEQ;
+  }
+
+  get createdAt(): number {
+    return this.meta.createdAt;
   }
 
   /**
@@ -82,4 +99,10 @@ export function adopt(ring: Ring, key: string, serializerFor: (codec: string) =>
     }
   }
   return { why: 'busy' };
+}
+
+/** The snapshot that a ring has, for its owner, who compares the next one with it in place; `undefined` where there is none, or no sound one. */
+export function earlierIn(ring: Ring): Earlier | undefined {
+  const newest = adopt(ring, '', () => json, direct);
+  return newest instanceof Adoption ? { packed: newest.packed, epoch: newest.meta.epoch, version: newest.meta.version } : undefined;
 }

@@ -1,7 +1,19 @@
 /** What differs between two tables, record by record and exactly, in as many slices as the caller likes. */
 import { sipHash } from './hash.js';
 import { takeKey, wordsOf } from './key.js';
-import { findRecord, hashKey, HEADER_WORDS, KEY, KEY_BYTES, recordEnd, type Table, VALUE_BYTES, VALUE_HASH, valueOf } from './layout.js';
+import {
+  findRecord,
+  hashKey,
+  HEADER_WORDS,
+  KEY,
+  KEY_BYTES,
+  keyBytesAt,
+  recordEnd,
+  type Table,
+  VALUE_BYTES,
+  VALUE_HASH,
+  valueOf,
+} from './layout.js';
 
 /** Told of each difference; `at` is a record's first word, in the table that the name says. */
 export interface Differences {
@@ -92,9 +104,10 @@ export class Diff {
 
   /** The record of `table` with the key of the record at `at` in `other`. */
   #find(table: Table, other: Table, at: number): number {
-    const keyBytes = other.words[at + KEY_BYTES] as number;
+    const keyBytes = keyBytesAt(other, at);
+    if (keyBytes < 0) return 0;
     let found = this.#guess;
-    if (!isSameKey(table, found, other, at)) {
+    if (!isSameKey(table, found, other, at, keyBytes)) {
       takeKey(other.words, at + KEY, keyBytes);
       found = findRecord(table, keyBytes, hashKey(table, keyBytes));
       if (found === 0) return 0;
@@ -120,8 +133,7 @@ export class Diff {
   }
 }
 
-function isSameKey(table: Table, at: number, other: Table, otherAt: number): boolean {
-  const keyBytes = other.words[otherAt + KEY_BYTES] as number;
+function isSameKey(table: Table, at: number, other: Table, otherAt: number, keyBytes: number): boolean {
   const end = KEY + wordsOf(keyBytes);
   if (at === 0 || at + end > table.recordsEnd || table.words[at + KEY_BYTES] !== keyBytes) return false;
   for (let word = KEY; word < end; word++) if (table.words[at + word] !== other.words[otherAt + word]) return false;

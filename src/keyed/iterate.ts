@@ -1,5 +1,5 @@
 import { ViewExpiredError, WireFormatError } from '../core/errors.js';
-import type { Adoption } from './adoption.js';
+import type { Held } from './adoption.js';
 import { textOfKey } from './key.js';
 import { HEADER_WORDS, KEY, KEY_BYTES, recordEnd } from './layout.js';
 
@@ -21,13 +21,13 @@ export interface Chunk {
  *
  * @throws WireFormatError for records that aren't whole
  */
-export function readChunk(adoption: Adoption, from: number = HEADER_WORDS): Chunk | undefined {
-  const { packed } = adoption;
+export function readChunk(held: Held, from: number = HEADER_WORDS): Chunk | undefined {
+  const { packed } = held;
   for (let size = CHUNK_WORDS; ; size *= 4) {
     const length = Math.min(size, packed.recordsEnd - from);
     const words = new Int32Array(length);
     for (let word = 0; word < length; word++) words[word] = packed.words[from + word] as number;
-    if (!adoption.holds()) return undefined;
+    if (!held.holds()) return undefined;
     const isRest = from + length === packed.recordsEnd;
     let end = 0;
     for (let after = recordEnd({ words, recordsEnd: length }, 0); after > 0; after = recordEnd({ words, recordsEnd: length }, end)) {
@@ -45,19 +45,19 @@ export function readChunk(adoption: Adoption, from: number = HEADER_WORDS): Chun
  * @param make what is given for a record: its key, and where it is in the chunk
  * @throws ViewExpiredError when the version is overwritten meanwhile
  */
-export function* recordsOf<T>(adoption: Adoption, first: Chunk, make: (key: string, words: Int32Array, at: number) => T): Generator<T> {
+export function* recordsOf<T>(held: Held, first: Chunk, make: (key: string, words: Int32Array, at: number) => T): Generator<T> {
   for (let chunk = first; ; ) {
     const { words, end, next } = chunk;
     for (let at = 0; at < end; at = recordEnd({ words, recordsEnd: end }, at)) {
       yield make(textOfKey(words, at + KEY, words[at + KEY_BYTES] as number), words, at);
     }
     if (next === 0) return;
-    const following = readChunk(adoption, next);
-    if (following === undefined) throw expired(adoption);
+    const following = readChunk(held, next);
+    if (following === undefined) throw expired(held);
     chunk = following;
   }
 }
 
-export function expired({ number }: Adoption): ViewExpiredError {
+export function expired({ number }: Held): ViewExpiredError {
   return new ViewExpiredError(`Version ${number} is overwritten: later ones were published meanwhile`);
 }

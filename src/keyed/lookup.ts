@@ -15,7 +15,7 @@ import type { Serializer } from '../core/serializer.js';
 import { deepFreeze } from '../mirror/freeze.js';
 import { json, parseStart } from '../serializers/json.js';
 import { msgpack } from '../serializers/msgpack.js';
-import type { Adoption } from './adoption.js';
+import type { Held } from './adoption.js';
 import { sipHash } from './hash.js';
 import { wordsOf } from './key.js';
 import { findRecord, hashKey, KEY_BYTES, type Packed, VALUE_BYTES, VALUE_HASH, valueOf } from './layout.js';
@@ -36,18 +36,18 @@ function sparesItsInput(serializer: Serializer): boolean {
 }
 
 /** Whether the key in `keyWords` has a record. */
-export function hasRecord(adoption: Adoption, keyBytes: number): boolean | typeof EXPIRED {
-  const { packed } = adoption;
+export function hasRecord(held: Held, keyBytes: number): boolean | typeof EXPIRED {
+  const { packed } = held;
   const at = findRecord(packed, keyBytes, hashKey(packed, keyBytes));
-  return adoption.holds() ? at !== 0 : EXPIRED;
+  return held.holds() ? at !== 0 : EXPIRED;
 }
 
 /** Puts the hash, under that seed, of the value of the key in `keyWords` into `into`; answers whether it has one. */
-export function readHash(adoption: Adoption, keyBytes: number, seed0: number, seed1: number, into: Int32Array): boolean | typeof EXPIRED {
-  const { packed } = adoption;
+export function readHash(held: Held, keyBytes: number, seed0: number, seed1: number, into: Int32Array): boolean | typeof EXPIRED {
+  const { packed } = held;
   const at = findRecord(packed, keyBytes, hashKey(packed, keyBytes));
   if (at !== 0) hashUnder(packed, at, keyBytes, seed0, seed1, into);
-  return adoption.holds() ? at !== 0 : EXPIRED;
+  return held.holds() ? at !== 0 : EXPIRED;
 }
 
 /** The hash that stands in a record, or what it would be under another seed. Nothing is believed of a record that is being written. */
@@ -73,7 +73,7 @@ function isWithin({ recordsEnd }: Packed, at: number, keyBytes: number, valueByt
  * @throws WireFormatError for a corrupt record; what the serializer throws
  */
 export function readRecord<V>(
-  adoption: Adoption,
+  held: Held,
   key: string,
   keyBytes: number,
   hash: number,
@@ -81,17 +81,17 @@ export function readRecord<V>(
   freeze: boolean,
   checked: number,
 ): Remembered<V> | undefined | typeof EXPIRED {
-  const { packed, serializer } = adoption;
+  const { packed, serializer } = held;
   const { words, seed0, seed1 } = packed;
   const at = findRecord(packed, keyBytes, hash);
-  if (at === 0) return adoption.holds() ? undefined : EXPIRED;
+  if (at === 0) return held.holds() ? undefined : EXPIRED;
   const valueBytes = words[at + VALUE_BYTES] as number;
   const low = words[at + VALUE_HASH] as number;
   const high = words[at + VALUE_HASH + 1] as number;
   if (known !== undefined && known.valueBytes === valueBytes) {
     hashUnder(packed, at, keyBytes, known.seed0, known.seed1, hash64);
     if (hash64[0] === known.hashLow && hash64[1] === known.hashHigh) {
-      if (!adoption.holds()) return EXPIRED;
+      if (!held.holds()) return EXPIRED;
       return mark(known, low, high, packed, checked);
     }
   }
@@ -101,7 +101,7 @@ export function readRecord<V>(
   const isSpared = length <= SCRATCH_WORDS && sparesItsInput(serializer);
   const copy = isSpared ? scratch : new Int32Array(length);
   for (let word = 0; word < length; word++) copy[word] = words[from + word] as number;
-  if (!adoption.holds()) return EXPIRED;
+  if (!held.holds()) return EXPIRED;
   if (isSound) sipHash(copy, 0, valueBytes, seed0, seed1, hash64);
   if (!isSound || hash64[0] !== low || hash64[1] !== high) throw corrupt();
   const value = decode(serializer, copy, valueBytes) as V;
@@ -111,7 +111,7 @@ export function readRecord<V>(
 
 /** The value of a record in private memory: that of `known`, if it was made of the same bytes. @throws as `readRecord` does */
 export function decodeRecord<V>(
-  { packed, serializer }: Adoption,
+  { packed, serializer }: Held,
   words: Int32Array,
   at: number,
   known: Remembered<V> | undefined,

@@ -20,7 +20,7 @@ export class Remembered<V> implements Queued<Remembered<V>> {
   hashHigh = 0;
   seed0 = 0;
   seed1 = 0;
-  /** The adoption in which the key was last seen to have these bytes. */
+  /** The version in which the key was last seen to have these bytes. */
   checked: number;
   visited: 0 | 1 = 0;
   newer: Remembered<V> | undefined = undefined;
@@ -35,14 +35,16 @@ export class Remembered<V> implements Queued<Remembered<V>> {
 }
 
 /**
- * What a thread has decoded, within bounds. A value is kept in the hall first, whose places the next ones take over: that costs next to
- * nothing, where an entry of a `Map` that goes again costs more than the lookup itself. It moves in when its key is asked for again, as
- * long as the guest book has its hash (Yang et al., "FIFO queues are all you need for cache eviction", SOSP '23, has a queue of such
- * ghosts). Then SIEVE says what goes.
+ * What a thread has decoded, within bounds. Once there is no room, a value is kept in the hall first, whose places the next ones take over:
+ * that costs next to nothing, where an entry of a `Map` that goes again costs more than the lookup itself. It moves in when its key is
+ * asked for again, as long as the guest book has its hash (Yang et al., "FIFO queues are all you need for cache eviction", SOSP '23, has
+ * a queue of such ghosts). Then SIEVE says what goes.
  */
 export class Memo<V> {
   /** Those that moved in: a hit is a look in here, and `visited = 1`. */
   readonly entries: Map<string, Remembered<V>> = new Map();
+  /** How many times `entries` has changed. */
+  moves = 0;
   readonly #limits: MemoLimits;
   readonly #sieve = new Sieve<Remembered<V>>();
   readonly #hall: (Remembered<V> | undefined)[];
@@ -80,21 +82,31 @@ export class Memo<V> {
       entry.visited = 1;
       return;
     }
+    const { maxEntries, maxBytes } = this.#limits;
+    const hasRoom = this.size < maxEntries && this.#bytes + costOf(entry) <= maxBytes;
     const place = hash & this.#mask;
     const waiting = this.#hall[place];
     if (waiting) this.#leave(place, waiting);
     if (known) this.#moveOut(known);
-    const { maxEntries, maxBytes } = this.#limits;
     if (maxEntries === 0 || costOf(entry) > maxBytes) return;
-    if (known || waiting === entry || this.#isGuest(hash)) {
-      this.entries.set(entry.key, entry);
-      this.#sieve.add(entry);
+    if (hasRoom || known || waiting === entry || this.#isGuest(hash)) {
+      this.#moveIn(entry);
     } else {
       this.#hall[place] = entry;
       this.#waiting++;
+      this.#bytes += costOf(entry);
     }
-    this.#bytes += costOf(entry);
     this.#bound(entry);
+  }
+
+  /** All that wait move in: their places are under another seed from now on. */
+  settle(): void {
+    for (let place = 0; place <= this.#mask; place++) {
+      const waiting = this.#hall[place];
+      if (!waiting) continue;
+      this.#leave(place, waiting);
+      this.#moveIn(waiting);
+    }
   }
 
   /** The key has no record any more. */
@@ -107,6 +119,7 @@ export class Memo<V> {
   }
 
   clear(): void {
+    this.moves++;
     this.entries.clear();
     this.#sieve.clear();
     this.#hall.fill(undefined);
@@ -135,7 +148,15 @@ export class Memo<V> {
     return false;
   }
 
+  #moveIn(entry: Remembered<V>): void {
+    this.moves++;
+    this.entries.set(entry.key, entry);
+    this.#sieve.add(entry);
+    this.#bytes += costOf(entry);
+  }
+
   #moveOut(entry: Remembered<V>): void {
+    this.moves++;
     this.entries.delete(entry.key);
     this.#sieve.remove(entry);
     this.#bytes -= costOf(entry);

@@ -42,6 +42,7 @@ export interface KeyedReader<V> extends Reader<KeyedLookups<V>> {
   readonly lookups: KeyedLookups<V>;
   /** The version that is read now. */
   adopted(): Adoption | undefined;
+  viewOf(adoption: Adoption): KeyedView<V>;
   figures(): KeyedFigures;
 }
 
@@ -68,8 +69,6 @@ export function createKeyedReader<V>(options: KeyedReaderOptions): KeyedReader<V
   let seen = 0;
   let trust = TRUSTED_READS;
   let adopted: Adoption | undefined;
-  /** Of the adoption: what `checked` of a remembered value is compared with. */
-  let id = 0;
   let meta: SnapshotMeta | undefined;
   let scope: RingScope | undefined;
   let version = 0;
@@ -81,7 +80,7 @@ export function createKeyedReader<V>(options: KeyedReaderOptions): KeyedReader<V
 
   function get(key: string): V | undefined {
     const entry = remembered.get(key);
-    if (entry !== undefined && entry.checked === id && words[VERSION] === seen && --trust > 0) {
+    if (entry !== undefined && entry.checked === version && words[VERSION] === seen && --trust > 0) {
       entry.visited = 1;
       return entry.value;
     }
@@ -95,7 +94,7 @@ export function createKeyedReader<V>(options: KeyedReaderOptions): KeyedReader<V
     for (let attempt = 0; attempt < TRIES; attempt++) {
       const from = refresh();
       if (from === undefined) return undefined;
-      if (entry?.checked === id) {
+      if (entry?.checked === version) {
         entry.visited = 1;
         return entry.value;
       }
@@ -103,10 +102,12 @@ export function createKeyedReader<V>(options: KeyedReaderOptions): KeyedReader<V
       if (keyBytes < 0) return undefined;
       const hash = hashKey(from.packed, keyBytes);
       const known = entry ?? memo.waiting(key, hash);
-      const found = known?.checked === id ? known : read(from, key, keyBytes, hash, known, id);
+      const { moves } = memo;
+      const found = known?.checked === version ? known : read(from, key, keyBytes, hash, known, version);
       if (found === EXPIRED) continue;
       if (found) {
-        memo.keep(found, hash, remembered.get(key));
+        // A serializer may have looked keys up itself.
+        memo.keep(found, hash, memo.moves === moves ? entry : remembered.get(key));
       } else {
         absent++;
         memo.forget(key, hash);
@@ -144,7 +145,7 @@ export function createKeyedReader<V>(options: KeyedReaderOptions): KeyedReader<V
       const from = refresh();
       if (from === undefined) return false;
       const entry = remembered.get(key);
-      if (entry?.checked === id) return true;
+      if (entry?.checked === version) return true;
       const keyBytes = packKey(key);
       const found = keyBytes >= 0 && hasRecord(from, keyBytes);
       if (found !== EXPIRED) return found;
@@ -179,8 +180,8 @@ export function createKeyedReader<V>(options: KeyedReaderOptions): KeyedReader<V
     if (isNew) version = Math.max(next.meta.version, version + 1);
     next.number = version;
     if (adopted?.serializer !== next.serializer) memo.clear();
+    else if (adopted.packed.seed0 !== next.packed.seed0 || adopted.packed.seed1 !== next.packed.seed1) memo.settle();
     adopted = next;
-    id++;
     scope = next.ring.scope;
     if (isNew) meta = next.meta;
   }
@@ -247,25 +248,31 @@ export function createKeyedReader<V>(options: KeyedReaderOptions): KeyedReader<V
     getMany: (wanted) => getMany(lookups, wanted),
     view: () => {
       const from = refresh();
-      if (from === undefined) return emptyView();
-      const number = id;
-      return makeView(from, options.memo, {
-        read(key) {
-          counts.reads++;
-          const keyBytes = packKey(key);
-          if (keyBytes < 0) return undefined;
-          const hash = hashKey(from.packed, keyBytes);
-          return read(from, key, keyBytes, hash, remembered.get(key) ?? memo.waiting(key, hash), number);
-        },
-        entriesOf: (chunk) => entriesOf(from, chunk),
-      });
+      return from === undefined ? emptyView() : viewOf(from);
     },
   };
+
+  function viewOf(from: Adoption): KeyedView<V> {
+    return makeView(from, options.memo, {
+      read(key) {
+        counts.reads++;
+        const keyBytes = packKey(key);
+        if (keyBytes < 0) return undefined;
+        const hash = hashKey(from.packed, keyBytes);
+        const known = remembered.get(key) ?? memo.waiting(key, hash);
+        const found = read(from, key, keyBytes, hash, known, from.number);
+        if (found && found !== EXPIRED && from === adopted) memo.keep(found, hash, remembered.get(key));
+        return found;
+      },
+      entriesOf: (chunk) => entriesOf(from, chunk),
+    });
+  }
 
   return {
     lookups,
     read: () => (refresh() === undefined ? undefined : lookups),
     adopted: refresh,
+    viewOf,
     attach(next) {
       ring = next;
       words = next?.words ?? nowhere;

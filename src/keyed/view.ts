@@ -1,4 +1,4 @@
-import type { Adoption } from './adoption.js';
+import type { Held } from './adoption.js';
 import { type Chunk, expired, readChunk, recordsOf } from './iterate.js';
 import { checkText, packKey } from './key.js';
 import { EXPIRED, hasRecord } from './lookup.js';
@@ -16,7 +16,7 @@ export interface ViewReader<V> {
  * call asks whether the slot still holds the version, and throws where it doesn't: with two slots from the second publication after
  * it on, with four from the fourth.
  */
-export function makeView<V>(from: Adoption, limits: MemoLimits, { read, entriesOf }: ViewReader<V>): KeyedView<V> {
+export function makeView<V>(from: Held, limits: MemoLimits, { read, entriesOf }: ViewReader<V>): KeyedView<V> {
   // Its own: the mirror's forgets a value when a later version has another one.
   const own = new Map<string, { readonly value: V }>();
 
@@ -53,7 +53,7 @@ export function makeView<V>(from: Adoption, limits: MemoLimits, { read, entriesO
 
   const view: KeyedView<V> = {
     version: from.number,
-    createdAt: from.meta.createdAt / 1000,
+    createdAt: from.createdAt === undefined ? undefined : from.createdAt / 1000,
     get,
     has,
     get size() {

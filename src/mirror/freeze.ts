@@ -30,8 +30,10 @@ export function deepFreeze<T>(value: T): T {
 /** A plain object of primitives, as most records are. */
 function isFlat(value: object): boolean {
   if (value.constructor !== Object) return false;
-  const all: unknown[] = Object.values(value);
-  for (let at = 0; at < all.length; at++) if (typeof all[at] === 'object' && all[at] !== null) return false;
+  for (const name in value) {
+    const inner = (value as Record<string, unknown>)[name];
+    if (typeof inner === 'object' && inner !== null) return false;
+  }
   return true;
 }
 
