@@ -1,5 +1,5 @@
 import { coarseNow } from '../core/coarse-clock.js';
-import { checkKey } from '../core/options.js';
+import { checkStoreKey } from '../core/options.js';
 import type { KeyPlan } from '../keys/compile.js';
 import type { Node } from '../stores/node.js';
 import type { NodeTable } from '../stores/node-table.js';
@@ -55,7 +55,7 @@ export function fastWrapper(key: KeyPlan, answers: Answers, table: NodeTable, ca
       return answers.isPlain ? node.value : answers.ofNode(node);
     }
     try {
-      checkKey('key', built);
+      checkStoreKey(built);
     } catch (error) {
       return answers.failed(error);
     }

@@ -1,5 +1,5 @@
 import { KeyTemplateError } from '../core/errors.js';
-import { checkKey, refuse, show } from '../core/options.js';
+import { checkStoreKey, refuse, show } from '../core/options.js';
 import { escaper } from './escape.js';
 import { type Placeholder, resolvePlaceholders } from './placeholders.js';
 import { parseTemplate } from './template.js';
@@ -32,7 +32,7 @@ export interface KeyPlan {
 export function checkKeyOption(key: unknown): asserts key is KeyOption {
   if (typeof key === 'function') return;
   if (typeof key !== 'string') refuse('key', 'a key template or a function', key);
-  if (parseTemplate(key).names.length === 0) checkKey('key', key);
+  if (parseTemplate(key).names.length === 0) checkStoreKey(key);
 }
 
 /**
@@ -56,7 +56,7 @@ function plan(fixed: string | undefined, positions: readonly number[] | undefine
     build,
     keyOf(args) {
       const key = build(args);
-      checkKey('key', key);
+      checkStoreKey(key);
       return key;
     },
   };
