@@ -4,7 +4,7 @@ export type { Background, BackgroundOptions } from './bg/background.js';
 export type { Change, Mirror, MirrorStatus, OnStale } from './bg/mirror.js';
 export type { RefreshOptions } from './bg/options.js';
 export type { ReadOptions } from './bg/read.js';
-export type { Validate } from './bg/ring-writer.js';
+export type { Validate } from './bg/plan.js';
 export { configure } from './bg/settings.js';
 export type { Settings } from './bg/settings.js';
 export type { MirrorState, Via } from './bg/source.js';

@@ -26,6 +26,12 @@ export interface KeyedView<V> extends Lookups<V> {
   readonly createdAt: number | undefined;
 }
 
+/** Answers from the newest version. */
+export interface KeyedLookups<V> extends Lookups<V> {
+  /** The newest version, pinned: all that is asked through it is of this one version. */
+  view(): KeyedView<V>;
+}
+
 /** `getMany` by `get` and `has`. */
 export function getMany<V>(from: Pick<Lookups<V>, 'get' | 'has'>, keys: Iterable<string>): Map<string, V> {
   const found = new Map<string, V>();

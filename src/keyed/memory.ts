@@ -15,6 +15,11 @@ export class Memory {
     this.words = new Int32Array(this.#buffer, 0, PAGE / 4);
   }
 
+  /** Whether that many bytes are a good part of it, and it is worth keeping. */
+  isUsed(bytes: number): boolean {
+    return bytes * 4 >= this.#buffer.byteLength;
+  }
+
   /** At least so many words, with what was in them. */
   grow(words: number): Int32Array {
     const needed = Math.max(words * 4, Math.ceil((this.#buffer.byteLength * 1.125) / PAGE) * PAGE);

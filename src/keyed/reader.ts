@@ -10,7 +10,7 @@ import { type Chunk, expired, readChunk, recordsOf } from './iterate.js';
 import { checkText, packKey, takeKey } from './key.js';
 import { hashKey, KEY, KEY_BYTES } from './layout.js';
 import { decodeRecord, EXPIRED, hasRecord, readRecord } from './lookup.js';
-import { getMany, type KeyedView, type Lookups } from './lookups.js';
+import { getMany, type KeyedLookups, type KeyedView } from './lookups.js';
 import { Memo, type MemoLimits, Remembered } from './memo.js';
 import { emptyView, makeView } from './view.js';
 
@@ -44,10 +44,6 @@ export interface KeyedReader<V> extends Reader<KeyedLookups<V>> {
   adopted(): Adoption | undefined;
   viewOf(adoption: Adoption): KeyedView<V>;
   figures(): KeyedFigures;
-}
-
-export interface KeyedLookups<V> extends Lookups<V> {
-  view(): KeyedView<V>;
 }
 
 /**
@@ -274,9 +270,11 @@ export function createKeyedReader<V>(options: KeyedReaderOptions): KeyedReader<V
     adopted: refresh,
     viewOf,
     attach(next) {
+      // There is no last value to go on with but what the memory has.
+      if (next === undefined) return;
       ring = next;
-      words = next?.words ?? nowhere;
-      seen = next ? NEVER_SEEN : 0;
+      words = next.words;
+      seen = NEVER_SEEN;
     },
     meta: confirmedMeta,
     version: () => version,

@@ -1,9 +1,14 @@
+import type { Serializer } from '../core/serializer.js';
 import type { Held } from './adoption.js';
 import { type Chunk, expired, readChunk, recordsOf } from './iterate.js';
 import { checkText, packKey } from './key.js';
-import { EXPIRED, hasRecord } from './lookup.js';
+import { hashKey, type Packed } from './layout.js';
+import { decodeRecord, EXPIRED, hasRecord, readRecord } from './lookup.js';
 import { getMany, type KeyedView } from './lookups.js';
 import type { MemoLimits, Remembered } from './memo.js';
+
+/** How many values a view of a snapshot that isn't published keeps decoded. */
+const BUILT_MEMO: MemoLimits = { maxEntries: 1000, maxBytes: 1024 * 1024 };
 
 /** How a view reads; its mirror knows how. */
 export interface ViewReader<V> {
@@ -65,6 +70,18 @@ export function makeView<V>(from: Held, limits: MemoLimits, { read, entriesOf }:
     getMany: (keys) => getMany(view, keys),
   };
   return view;
+}
+
+/** Of a snapshot in private memory. */
+export function viewOfBuilt<V>(packed: Packed, serializer: Serializer): KeyedView<V> {
+  const held: Held = { packed, serializer, number: 0, createdAt: undefined, holds: () => true };
+  return makeView<V>(held, BUILT_MEMO, {
+    read(key) {
+      const keyBytes = packKey(key);
+      return keyBytes < 0 ? undefined : readRecord<V>(held, key, keyBytes, hashKey(packed, keyBytes), undefined, true, 0);
+    },
+    entriesOf: (first) => recordsOf(held, first, (key, words, at) => [key, decodeRecord<V>(held, words, at, undefined, true)]),
+  });
 }
 
 /** Of a mirror before its first version. */

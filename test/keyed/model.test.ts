@@ -3,7 +3,6 @@ import test from 'ava';
 import fc from 'fast-check';
 import { ViewExpiredError } from '../../dist/core/errors.js';
 import type { KeyedView } from '../../dist/keyed/lookups.js';
-import { createRing } from '../../dist/mirror/layout.js';
 import { serializers } from '../../dist/serializers/resolve.js';
 import { differences, feedOf, keysOf, Publisher, readerOf, type Records } from './support.js';
 

@@ -129,7 +129,7 @@ const listening: Look = ({ ring, gap }, access) => {
     for (const key of removed) wrong ||= !known.has(key) || then.has(key);
     for (const key of [...added, ...changed]) known.set(key, then.get(key));
     for (const key of removed) known.delete(key);
-    wrong ||= JSON.stringify([...known].sort()) !== JSON.stringify([...then].sort());
+    wrong ||= known.size !== then.size || [...then].some(([key, value]) => JSON.stringify(known.get(key)) !== JSON.stringify(value));
     at = version;
   });
   gap(VERSION);
