@@ -9,6 +9,7 @@ import type { Earlier } from './changes.js';
 import { HEADER_WORDS, KEYED, openPacked, type Packed } from './layout.js';
 
 const TRIES = 4;
+const header = new Int32Array(HEADER_WORDS);
 
 /** A keyed snapshot, while it is there. */
 export interface Held {
@@ -69,8 +70,15 @@ export type NotAdopted =
  *
  * @param key for messages
  * @param serializerFor what a snapshot's values are decoded with. @throws to refuse it
+ * @param views by slot: those of this ring that were made before, since making one costs more than all the rest
  */
-export function adopt(ring: Ring, key: string, serializerFor: (codec: string) => Serializer, access: SharedAccess): Adoption | NotAdopted {
+export function adopt(
+  ring: Ring,
+  key: string,
+  serializerFor: (codec: string) => Serializer,
+  access: SharedAccess,
+  views: (Int32Array | undefined)[] = [],
+): Adoption | NotAdopted {
   const { words, buffer } = ring;
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const ringVersion = access.load(words, VERSION);
@@ -84,8 +92,8 @@ export function adopt(ring: Ring, key: string, serializerFor: (codec: string) =>
     const offset = access.load(words, slot + OFF8) * 8;
     const meta = readMeta(access, words, slot);
     const isInside = offset >= words.byteLength && offset + length <= buffer.byteLength && length % 8 === 0 && length >= HEADER_WORDS * 4;
-    const all = isInside ? access.view(buffer, offset, length / 4) : undefined;
-    const header = new Int32Array(HEADER_WORDS);
+    let all = isInside ? views[slot] : undefined;
+    if (isInside && (all?.byteOffset !== offset || all.length !== length / 4)) all = views[slot] = access.view(buffer, offset, length / 4);
     if (all) for (let word = 0; word < HEADER_WORDS; word++) header[word] = all[word] as number;
     if (access.readModifyWrite(words, slot + SEQ) !== ringVersion) continue;
     // From here on everything read above is of one publish: a fault in it is the writer's, and stays.

@@ -122,11 +122,26 @@ export function openPacked(words: Int32Array, header: Int32Array): Packed {
     seed1: header[SEED + 1] as number,
     records: at(RECORDS),
     duplicates: at(DUPLICATES),
-    codec: Buffer.from(header.buffer, header.byteOffset + CODEC * 4, codecBytes).toString('utf8'),
+    codec: codecOf(header, codecBytes),
     changesAt,
     changesWords,
     changesCheck: header[CHANGES_CHECK] as number,
   };
+}
+
+/** The name that was read last: the next snapshot mostly has the same. */
+const lastCodec = new Int32Array(MAX_CODEC_BYTES / 4);
+let lastCodecBytes = 0;
+let lastCodecName = '';
+
+function codecOf(header: Int32Array, bytes: number): string {
+  let isLast = bytes === lastCodecBytes;
+  for (let word = 0, length = wordsOf(bytes); word < length && isLast; word++) isLast = lastCodec[word] === header[CODEC + word];
+  if (isLast) return lastCodecName;
+  lastCodec.set(header.subarray(CODEC, CODEC + lastCodec.length));
+  lastCodecBytes = bytes;
+  lastCodecName = Buffer.from(lastCodec.buffer).toString('utf8', 0, bytes);
+  return lastCodecName;
 }
 
 /** Writes the header of a snapshot whose other parts are in place. */

@@ -1,4 +1,5 @@
 import { report, toError } from '../core/report.js';
+import type { Serializer } from '../core/serializer.js';
 import { isNewer, type SnapshotMeta } from '../core/snapshot.js';
 import { direct } from '../mirror/access.js';
 import { type Ring, type RingScope, VERSION } from '../mirror/layout.js';
@@ -47,10 +48,11 @@ export interface KeyedReader<V> extends Reader<KeyedLookups<V>> {
 }
 
 /**
- * Each lost try takes at least one whole publication while a record is copied, so a writer would have to publish this many times in a
- * row at the worst moment. Then a lookup answers what it knew, and counts a `fallback`.
+ * Each lost try takes at least one whole publication while a record is looked up. A writer that publishes a handful of records as fast
+ * as it can, 300,000 times a second, wins some of them in a row; none wins so many. Then a lookup would answer what it knew of the
+ * key, and count a `fallback`.
  */
-const TRIES = 64;
+const TRIES = 4096;
 /** See mirror/reader.ts. */
 const TRUSTED_READS = 1024;
 const NEVER_SEEN = -2;
@@ -64,6 +66,7 @@ export function createKeyedReader<V>(options: KeyedReaderOptions): KeyedReader<V
   let words: Int32Array = nowhere;
   let seen = 0;
   let trust = TRUSTED_READS;
+  let views: (Int32Array | undefined)[] = [];
   let adopted: Adoption | undefined;
   let meta: SnapshotMeta | undefined;
   let scope: RingScope | undefined;
@@ -157,10 +160,14 @@ export function createKeyedReader<V>(options: KeyedReaderOptions): KeyedReader<V
   }
 
   function renew(from: Ring): void {
-    const next = adopt(from, name, (codec) => serializerFor(name, codec, options.serializer), access);
+    const next = adopt(from, name, serializerOf, access, views);
     if (next instanceof Adoption) take(next);
     else if (next.why === 'refused') reject(next.ringVersion, next.error);
     else if (next.why === 'empty') seen = 0;
+  }
+
+  function serializerOf(codec: string): Serializer {
+    return serializerFor(name, codec, options.serializer);
   }
 
   function take(next: Adoption): void {
@@ -273,6 +280,7 @@ export function createKeyedReader<V>(options: KeyedReaderOptions): KeyedReader<V
       // There is no last value to go on with but what the memory has.
       if (next === undefined) return;
       ring = next;
+      views = [];
       words = next.words;
       seen = NEVER_SEEN;
     },
