@@ -8,7 +8,7 @@ import { createKeyedReader, type KeyedReader } from '../keyed/reader.js';
 import { viewOfBuilt } from '../keyed/view.js';
 import type { Serializer } from '../core/serializer.js';
 import type { Ring } from '../mirror/layout.js';
-import { type LoaderContext, runLoader } from '../scheduler/loader.js';
+import { type Loader, type LoaderContext, runLoader } from '../scheduler/loader.js';
 import type { WriterPlan, Work } from './plan.js';
 import { type Press, type Pressed, refused, refuseUndefined } from './press.js';
 
@@ -53,7 +53,8 @@ export class KeyedPress<V> implements Press<Lookups<V>> {
       if (isWanted && (await validate(viewOfBuilt<V>(built.packed, serializer), previous())) === false) throw refused(key);
       return built;
     };
-    const built = await runLoader(build, { timeout, previous, clock, signal });
+    const run: Loader<unknown> = (context) => build(context as LoaderContext<Lookups<V>>);
+    const built = (await runLoader(run, { timeout, previous, clock, signal })) as Built;
     return {
       bytes: built.bytes,
       codec: KEYED,

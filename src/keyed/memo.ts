@@ -142,7 +142,8 @@ export class Memo<V> {
 
   /** Whether a hash is in the book; it is, from now on. */
   #isGuest(hash: number): boolean {
-    const page = hash & (this.#guests.length - 1);
+    // Other bits than those of its place in the hall: two keys that share one don't share the other.
+    const page = (hash >>> 12) & (this.#guests.length - 1);
     if (this.#guests[page] === hash) return true;
     this.#guests[page] = hash;
     return false;

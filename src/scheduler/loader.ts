@@ -12,11 +12,11 @@ export interface LoaderContext<T> {
 /** The user's function whose result is kept. */
 export type Loader<T> = (context: LoaderContext<T>) => T | Promise<T>;
 
-export interface RunLoaderOptions<P> {
+export interface RunLoaderOptions<T> {
   /** Milliseconds; `undefined` for no limit. */
   readonly timeout: number | undefined;
   /** Asked only when the loader looks: a value of 10 MB takes 100 ms to decode. */
-  readonly previous: () => P | undefined;
+  readonly previous: () => T | undefined;
   readonly clock: Clock;
   /** Ends the run from outside: its reason becomes the rejection, at once. */
   readonly signal?: AbortSignal;
@@ -31,10 +31,7 @@ export interface RunLoaderOptions<P> {
  *
  * @throws (rejects) TimeoutError, the reason of `options.signal`, or what the loader threw
  */
-export function runLoader<T, P = T>(
-  loader: (context: LoaderContext<P>) => T | Promise<T>,
-  { timeout, previous, clock, signal }: RunLoaderOptions<P>,
-): Promise<T> {
+export function runLoader<T>(loader: Loader<T>, { timeout, previous, clock, signal }: RunLoaderOptions<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     if (signal?.aborted) {
       reject(signal.reason as Error);
@@ -59,7 +56,7 @@ export function runLoader<T, P = T>(
     timer?.unref();
     signal?.addEventListener('abort', onAbort, { once: true });
 
-    const context: LoaderContext<P> = {
+    const context: LoaderContext<T> = {
       signal: controller.signal,
       get previous() {
         return previous();
