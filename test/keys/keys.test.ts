@@ -315,7 +315,7 @@ test('a key can be taken apart again: no two pairs meet, near ones least of all'
     const seen = new Map<string, string>();
     for (const a of new Set(texts)) {
       for (const b of new Set(texts)) {
-        const key = plan.build([a, b]);
+        const key = plan.join([a, b]);
         const pair = JSON.stringify([a, b]);
         t.is(seen.get(key) ?? pair, pair);
         seen.set(key, pair);

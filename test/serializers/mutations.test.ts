@@ -84,6 +84,7 @@ for (const [kind, payload] of Object.entries(bombs)) {
         faults.map(({ name }) => name),
         ['WireFormatError'],
       );
+    t.is(faults.length, entry ? 0 : 1);
     // `JSON.parse` does without the stack.
     if (kind !== 'json') t.is(entry, undefined);
   });

@@ -2,6 +2,7 @@ import { toSeconds } from '../../core/duration.js';
 import type { CacheEntry } from '../../core/entry.js';
 import { StoreError, WireFormatError } from '../../core/errors.js';
 import { checkBoolean, checkStoreKey, checkOptions, refuse } from '../../core/options.js';
+import type { Serializer } from '../../core/serializer.js';
 import type { CacheStorage, OnFault } from '../../core/store.js';
 import { HEADER_BYTES } from '../../wire/entry.js';
 import { RemoteCalls } from '../remote/calls.js';
@@ -80,6 +81,26 @@ export class RedisCache implements CacheStorage {
     this.#calls = new RemoteCalls({ store: 'RedisCache', isForeign, reason: reasonOf }, this.#settings);
     this.#codec = new EntryCodec('RedisCache', this.#settings);
     this.#lastWritten = this.#settings.dedupeWrites ? new LastWritten() : undefined;
+  }
+
+  /** The client it was made with. */
+  get client(): RedisClient {
+    return this.#client;
+  }
+
+  /** What stands before every key. */
+  get prefix(): string {
+    return this.#prefix;
+  }
+
+  /** Whether it has a `secret`. */
+  get isSealed(): boolean {
+    return this.#codec.sealBytes > 0;
+  }
+
+  /** What turns its values into bytes and back. */
+  get serializer(): Serializer {
+    return this.#settings.serializer;
   }
 
   // The two that are called most: no `async`, which would cost each of them a Promise more.
@@ -176,7 +197,7 @@ export class RedisCache implements CacheStorage {
     if (typeof seen !== 'string' && this.#isFresh(name, seen)) return false;
     const head = typeof seen === 'string' ? seen : seen.subarray(0, HEADER_BYTES);
     const replaced = await this.#calls.write('set', () =>
-      run(REPLACE, this.#connected(bytes.length), name, head, bytes, life > LONGEST ? NEVER : life),
+      run(REPLACE, this.#connected(bytes.length), [name], () => [head, bytes, life > LONGEST ? NEVER : life]),
     );
     return replaced === 1;
   }
@@ -274,7 +295,7 @@ export class RedisCache implements CacheStorage {
       const header = bytes.subarray(0, HEADER_BYTES);
       const seal = bytes.subarray(bytes.length - this.#codec.sealBytes);
       const isProlonged = await this.#calls.write('set', () =>
-        run(PROLONG, this.#connected(), name, digest, header, life > LONGEST ? NEVER : life, seal),
+        run(PROLONG, this.#connected(), [name], () => [digest, header, life > LONGEST ? NEVER : life, seal]),
       );
       if (isProlonged === 1) return;
     }
