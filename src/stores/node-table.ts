@@ -42,7 +42,7 @@ export class NodeTable {
   readonly isSystem: boolean;
   readonly #bounds: Bounds;
   readonly #bounded: boolean;
-  readonly #sieve = new Sieve();
+  readonly #sieve = new Sieve<Node>();
   readonly #wheel: TimerWheel;
   readonly #memos = new Set<WeakRef<NodeMemo>>();
   #bytes = 0;
