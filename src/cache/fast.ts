@@ -1,3 +1,4 @@
+import { COARSE_SLACK, coarseNow } from '../core/coarse-clock.js';
 import { checkStoreKey } from '../core/options.js';
 import { type KeyPlan, keyMade } from '../keys/compile.js';
 import type { Node } from '../stores/node.js';
@@ -13,8 +14,8 @@ export type Wrapper = (this: unknown, ...args: unknown[]) => unknown;
  * The hit path on an `InMemCache`, where nothing is recorded. Everything else goes to `call`, which decides the same things again,
  * by the table.
  *
- * A hit is: find the node, see that it is fresh (by the coarse clock, as a rule), mark it, answer. How the node is found depends on the key:
- * 1. it is fixed: the wrapper holds the node itself. 2. one or two values decide it: a memo, no key is built. 3. a key function makes
+ * A hit is: find the node, see that it is fresh (by the coarse clock, as a rule) or being refreshed, mark it, answer. How the node is
+ * found depends on the key: 1. it is fixed: the wrapper holds the node itself. 2. one or two values decide it: a memo, no key is built. 3. a key function makes
  * it. 4. three or more values: it is built.
  *
  * A hit allocates nothing but the key, where one is made (and in the fourth kind a list of the arguments). To keep it so, `arguments`
@@ -22,6 +23,13 @@ export type Wrapper = (this: unknown, ...args: unknown[]) => unknown;
  * each call, the hits too. `.ci/hot-path.js` sees it.
  */
 export function fastWrapper(key: KeyPlan, answers: Answers, table: NodeTable, call: Call): Wrapper {
+  const isHit = (node: Node): boolean => {
+    const coarse = coarseNow[0] as number;
+    if (coarse < node.hotUntil) return true;
+    // Stale, perhaps: with this function's refresh of it under way there is nothing to do but to answer, as long as it is held.
+    if (node.refresher === answers && coarse < node.heldUntil - COARSE_SLACK) return true;
+    return table.now() < node.freshUntil;
+  };
   const hit = (node: Node): unknown => {
     node.visited = 1;
     return answers.isPlain ? node.value : answers.ofNode(node);
@@ -35,7 +43,7 @@ export function fastWrapper(key: KeyPlan, answers: Answers, table: NodeTable, ca
       return call(this, args, fixed);
     };
     return function () {
-      if (table.isFresh(node)) return hit(node);
+      if (isHit(node)) return hit(node);
       return Reflect.apply(miss, this, arguments);
     };
   }
@@ -64,8 +72,7 @@ export function fastWrapper(key: KeyPlan, answers: Answers, table: NodeTable, ca
         return answers.failed(error);
       }
       const node = table.nodes.get(built);
-      const isHit = node !== undefined && table.isFresh(node);
-      const result = isHit ? hit(node) : missOf(built, this, args);
+      const result = node !== undefined && isHit(node) ? hit(node) : missOf(built, this, args);
       memo.remember(values, built);
       return result;
     };
@@ -79,7 +86,7 @@ export function fastWrapper(key: KeyPlan, answers: Answers, table: NodeTable, ca
     const pastMemo = past(memo);
     return function () {
       const node = nodes.get(valueAt(arguments[argument], property));
-      if (node !== undefined && table.isFresh(node)) return hit(node);
+      if (node !== undefined && isHit(node)) return hit(node);
       return Reflect.apply(pastMemo, this, arguments);
     };
   }
@@ -89,7 +96,7 @@ export function fastWrapper(key: KeyPlan, answers: Answers, table: NodeTable, ca
     const pastMemo = past(memo);
     return function () {
       const node = memo.find(valueAt(arguments[first.argument], first.property), valueAt(arguments[second.argument], second.property));
-      if (node !== undefined && table.isFresh(node)) return hit(node);
+      if (node !== undefined && isHit(node)) return hit(node);
       return Reflect.apply(pastMemo, this, arguments);
     };
   }
@@ -108,7 +115,7 @@ export function fastWrapper(key: KeyPlan, answers: Answers, table: NodeTable, ca
       }
       // What is no string is not in the table either.
       const node = table.nodes.get(made as string);
-      if (node !== undefined && table.isFresh(node)) return hit(node);
+      if (node !== undefined && isHit(node)) return hit(node);
       return Reflect.apply(miss, { self: this, made }, arguments);
     };
   }
@@ -121,7 +128,7 @@ export function fastWrapper(key: KeyPlan, answers: Answers, table: NodeTable, ca
       return answers.failed(error);
     }
     const node = table.nodes.get(built);
-    if (node !== undefined && table.isFresh(node)) return hit(node);
+    if (node !== undefined && isHit(node)) return hit(node);
     return missOf(built, this, args);
   };
 }
