@@ -1,8 +1,10 @@
 /** What the tests of keyed snapshots share: a ring with a publisher, and readers of it. */
 import { systemClock } from '../../dist/core/clock.js';
 import type { Serializer } from '../../dist/core/serializer.js';
-import { type Adoption, earlierIn } from '../../dist/keyed/adoption.js';
+import { earlierIn } from '../../dist/keyed/adoption.js';
 import { type Built, KeyedBuilder } from '../../dist/keyed/builder.js';
+import { oldStates } from '../../dist/keyed/changes.js';
+import type { Packed } from '../../dist/keyed/layout.js';
 import { ChangeFeed, type KeyedChange } from '../../dist/keyed/feed.js';
 import { Memory } from '../../dist/keyed/memory.js';
 import { createKeyedReader, type KeyedReader, type KeyedReaderOptions } from '../../dist/keyed/reader.js';
@@ -121,4 +123,13 @@ export function keysOf({ added, changed, removed }: KeyedChange) {
   return { added: [...added].sort(), changed: [...changed].sort(), removed: [...removed].sort() };
 }
 
-export type { Adoption };
+/** The keys that a snapshot says were touched since another one; `undefined` where it doesn't say. */
+export function changesOf(packed: Packed, since: { epoch: number; version: number }): string[] | undefined {
+  const section = packed.words.slice(packed.changesAt, packed.changesAt + packed.changesWords);
+  const keys: string[] = [];
+  for (const states = oldStates(section, since); ; ) {
+    const { done, value } = states.next();
+    if (done) return value ? keys : undefined;
+    keys.push(value.key);
+  }
+}
