@@ -1,0 +1,112 @@
+/** What this thread can tell of itself now. */
+import cluster from 'node:cluster';
+import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { basename } from 'node:path';
+import { isMainThread, threadId } from 'node:worker_threads';
+import { bg } from '../bg/bg.js';
+import type { MirrorStatus } from '../bg/mirror.js';
+import { mirrors } from '../bg/registry.js';
+import { systemClock } from '../core/clock.js';
+import { ownTask } from '../files/task.js';
+import { cacheReports } from './caches.js';
+import { type HelperReport, type MirrorReport, MOST, type ThreadReport } from './report.js';
+
+/** How finely the event loop is watched (milliseconds): what a timer of that length is late by is the delay. */
+const RESOLUTION = 10;
+const NS_PER_SECOND = 1e9;
+
+interface Followed {
+  readonly reads: number;
+  readonly at: number;
+  /** How many of the reads one `status()` makes. */
+  readonly own: number;
+}
+
+/** While it is open it watches the event loop, and knows what it told last. */
+export class Collector {
+  readonly #name: string;
+  readonly #startedAt = (systemClock.wall() - performance.now()) / 1000;
+  readonly #task = ownTask();
+  readonly #followed = new WeakMap<object, Followed>();
+  #loop: IntervalHistogram | undefined;
+  #utilization = performance.eventLoopUtilization();
+
+  constructor(name: string | undefined) {
+    this.#name = name ?? nameOfThread();
+  }
+
+  open(): void {
+    if (this.#loop) return;
+    this.#loop = monitorEventLoopDelay({ resolution: RESOLUTION });
+    this.#loop.enable();
+    this.#utilization = performance.eventLoopUtilization();
+  }
+
+  close(): void {
+    this.#loop?.disable();
+    this.#loop = undefined;
+  }
+
+  /** @param every after how many seconds the next report is due */
+  report(every: number): ThreadReport {
+    const { writers, threads } = bg.status();
+    const followed = [...mirrors].map((mirror) => this.#mirror(mirror));
+    const caches = cacheReports();
+    const { rss, heapUsed, heapTotal, external } = process.memoryUsage();
+    const bounded = [writers, followed, caches].reduce((left, { length }) => left + Math.max(0, length - MOST), 0);
+    return {
+      pid: process.pid,
+      thread: threadId,
+      task: this.#task,
+      name: this.#name,
+      isMain: isMainThread,
+      node: process.version,
+      startedAt: this.#startedAt,
+      at: systemClock.wall() / 1000,
+      every,
+      memory: { rss, heapUsed, heapTotal, external },
+      loop: this.#delays(),
+      writers: writers.slice(0, MOST).map(({ age: _age, ...writer }) => ({ ...writer, lastError: errorOf(writer.lastError) })),
+      mirrors: followed.slice(0, MOST),
+      caches: caches.slice(0, MOST),
+      helpers: [helper('loaders', threads.loaders), helper('link', threads.link)].filter((one) => one !== undefined),
+      leftOut: bounded,
+    };
+  }
+
+  #mirror(mirror: { status(): MirrorStatus }): MirrorReport {
+    const before = this.#followed.get(mirror);
+    const first = before ? 0 : mirror.status().reads;
+    const { key, state, since, via, epoch, version, createdAt, isStale, reads, decodes, fallbacks, refused, lastError } = mirror.status();
+    const now: Followed = { reads, at: performance.now(), own: before?.own ?? reads - first };
+    this.#followed.set(mirror, now);
+    const rate = before ? (Math.max(0, reads - before.reads - before.own) * 1000) / Math.max(1, now.at - before.at) : 0;
+    return { key, state, since, via, epoch, version, createdAt, isStale, rate, decodes, fallbacks, refused, lastError: errorOf(lastError) };
+  }
+
+  #delays(): ThreadReport['loop'] {
+    const loop = this.#loop;
+    const { utilization } = performance.eventLoopUtilization(this.#utilization);
+    this.#utilization = performance.eventLoopUtilization();
+    if (!loop || loop.count === 0) return { p50: 0, p99: 0, max: 0, busy: utilization };
+    const late = (ns: number): number => Math.max(0, ns / NS_PER_SECOND - RESOLUTION / 1000);
+    const delays = { p50: late(loop.percentile(50)), p99: late(loop.percentile(99)), max: late(loop.max), busy: utilization };
+    loop.reset();
+    return delays;
+  }
+}
+
+function errorOf(error: MirrorStatus['lastError']): MirrorReport['lastError'] {
+  return error && { name: error.name, code: error.code, message: error.message, time: error.time };
+}
+
+function helper(what: string, thread: ReturnType<typeof bg.status>['threads']['link']): HelperReport | undefined {
+  if (thread === undefined || thread.state === 'idle') return undefined;
+  return { what, state: thread.state, restarts: thread.restarts, lastError: thread.lastError?.name };
+}
+
+/** The file that it runs, without its path and arguments, which are nobody's business. */
+function nameOfThread(): string {
+  const file = process.argv[1] === undefined ? 'node' : basename(process.argv[1]);
+  return isMainThread && cluster.worker ? `${file}, worker ${cluster.worker.id}` : file;
+}
