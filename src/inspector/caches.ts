@@ -5,6 +5,7 @@ import { InMemoryMetrics, type MetricsStats } from '../metrics/in-memory.js';
 import { ChainCache } from '../stores/chain.js';
 import { InMemCache } from '../stores/in-mem.js';
 import { shortHash } from './identity.js';
+import type { Pace } from './pace.js';
 import type { CacheReport, LatencyReport } from './report.js';
 
 interface Identity {
@@ -32,10 +33,11 @@ function labelOf(store: CacheStorage): string {
   return name === '' || name === 'Object' ? 'a store of your own' : name;
 }
 
-export function cacheReports(): CacheReport[] {
+export async function cacheReports(pace: Pace): Promise<CacheReport[]> {
   const stats = new Map<InMemoryMetrics, MetricsStats>();
   const all = new Map<string, CacheReport>();
   for (const listing of listings()) {
+    if (pace.isDue()) await pace.rest();
     const report = reportOf(listing, stats);
     const other = all.get(report.id);
     all.set(report.id, other ? together(other, report) : report);

@@ -3,13 +3,15 @@ import cluster from 'node:cluster';
 import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { basename } from 'node:path';
 import { isMainThread, threadId } from 'node:worker_threads';
-import { bg } from '../bg/bg.js';
 import type { MirrorStatus } from '../bg/mirror.js';
-import { mirrors } from '../bg/registry.js';
+import { backgrounds, dedicatedThreadStatus, mirrors, writers } from '../bg/registry.js';
+import type { WriterStatus } from '../bg/writer.js';
 import { systemClock } from '../core/clock.js';
 import { ownTask } from '../files/task.js';
+import { linkClient } from '../link/thread/link-client.js';
 import { cacheReports } from './caches.js';
-import { type HelperReport, type MirrorReport, MOST, type ThreadReport } from './report.js';
+import type { Pace } from './pace.js';
+import { type HelperReport, type MirrorReport, MOST, type ThreadReport, type WriterReport } from './report.js';
 
 /** How finely the event loop is watched (milliseconds): what a timer of that length is late by is the delay. */
 const RESOLUTION = 10;
@@ -47,13 +49,20 @@ export class Collector {
     this.#loop = undefined;
   }
 
-  /** @param every after how many seconds the next report is due */
-  report(every: number): ThreadReport {
-    const { writers, threads } = bg.status();
-    const followed = [...mirrors].map((mirror) => this.#mirror(mirror));
-    const caches = cacheReports();
+  async report(pace: Pace): Promise<Omit<ThreadReport, 'every'>> {
+    const writing: WriterReport[] = [];
+    for (const writer of [...writers.values(), ...backgrounds]) {
+      if (pace.isDue()) await pace.rest();
+      writing.push(writerOf(writer.status()));
+    }
+    const followed: MirrorReport[] = [];
+    for (const mirror of [...mirrors]) {
+      if (pace.isDue()) await pace.rest();
+      followed.push(this.#mirror(mirror));
+    }
+    const caches = await cacheReports(pace);
     const { rss, heapUsed, heapTotal, external } = process.memoryUsage();
-    const bounded = [writers, followed, caches].reduce((left, { length }) => left + Math.max(0, length - MOST), 0);
+    const bounded = [writing, followed, caches].reduce((left, { length }) => left + Math.max(0, length - MOST), 0);
     return {
       pid: process.pid,
       thread: threadId,
@@ -63,13 +72,12 @@ export class Collector {
       node: process.version,
       startedAt: this.#startedAt,
       at: systemClock.wall() / 1000,
-      every,
       memory: { rss, heapUsed, heapTotal, external },
       loop: this.#delays(),
-      writers: writers.slice(0, MOST).map(({ age: _age, ...writer }) => ({ ...writer, lastError: errorOf(writer.lastError) })),
+      writers: writing.slice(0, MOST),
       mirrors: followed.slice(0, MOST),
       caches: caches.slice(0, MOST),
-      helpers: [helper('loaders', threads.loaders), helper('link', threads.link)].filter((one) => one !== undefined),
+      helpers: [helper('loaders', dedicatedThreadStatus()), helper('link', linkClient.status())].filter((one) => one !== undefined),
       leftOut: bounded,
     };
   }
@@ -100,7 +108,15 @@ function errorOf(error: MirrorStatus['lastError']): MirrorReport['lastError'] {
   return error && { name: error.name, code: error.code, message: error.message, time: error.time };
 }
 
-function helper(what: string, thread: ReturnType<typeof bg.status>['threads']['link']): HelperReport | undefined {
+function writerOf(status: WriterStatus): WriterReport {
+  const { key, name, scope, state, since, epoch, version, createdAt } = status;
+  const { refreshes, failures, consecutiveFailures, late, lastDuration, nextAt } = status;
+  const lastError = errorOf(status.lastError);
+  const counts = { refreshes, failures, consecutiveFailures, late };
+  return { key, name, scope, state, since, epoch, version, createdAt, ...counts, lastDuration, nextAt, lastError };
+}
+
+function helper(what: string, thread: ReturnType<typeof linkClient.status>): HelperReport | undefined {
   if (thread === undefined || thread.state === 'idle') return undefined;
   return { what, state: thread.state, restarts: thread.restarts, lastError: thread.lastError?.name };
 }

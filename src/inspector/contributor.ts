@@ -6,7 +6,9 @@ import { hostPlace } from '../link/host/place.js';
 import { Collector } from './collect.js';
 import { command, LARGEST_COMMAND, perform } from './command.js';
 import { InspectorFolder } from './folder.js';
-import { LARGEST_REPORT, type ThreadReport } from './report.js';
+import { Pace } from './pace.js';
+import type { ThreadReport } from './report.js';
+import { encodeReport } from './report-file.js';
 import { parse } from './shape.js';
 
 /** While nobody looks: how often this thread asks whether somebody does (milliseconds). */
@@ -15,8 +17,8 @@ const IDLE = 1000;
 const WATCHED = 200;
 const REPORT_EVERY = 1000;
 /** Collecting a report takes at most this share of the thread's time, and writing it about as much: a large one comes less often. */
-const SHARE = 0.01;
-const LONGEST_EVERY = 10_000;
+const SHARE = 0.05;
+const LONGEST_EVERY = 5000;
 
 /** What this thread contributes to every inspector of the application. Keeps nothing alive. */
 class Contributor {
@@ -26,15 +28,16 @@ class Contributor {
   #folder: InspectorFolder | undefined;
   #timer: Timer | undefined;
   #isRunning = false;
-  #isTelling = false;
   #nextReport = 0;
-  #every = REPORT_EVERY;
   #mark = '';
   #problem: string | undefined;
   #latest: ThreadReport | undefined;
+  /** What stands in this thread's file. */
+  #told: ThreadReport | undefined;
+  #collecting: Promise<ThreadReport> | undefined;
 
   readonly #onExit = (): void => {
-    if (this.#isTelling) this.#folder?.forget(this.#self);
+    if (this.#told) this.#folder?.forget(this.#self);
   };
 
   /** Until the answer is called. */
@@ -62,10 +65,11 @@ class Contributor {
   }
 
   /** What this thread tells now, without the way through a file. For the thread that has the page. */
-  own(): ThreadReport {
+  async own(): Promise<ThreadReport> {
     this.#collector?.open();
-    if (!this.#latest || systemClock.monotonic() >= this.#nextReport) this.#collect();
-    return this.#latest as ThreadReport;
+    if (this.#latest && systemClock.monotonic() < this.#nextReport) return this.#latest;
+    this.#collecting ??= this.#collect().finally(() => (this.#collecting = undefined));
+    return this.#collecting;
   }
 
   #arm(delay: number): void {
@@ -97,14 +101,12 @@ class Contributor {
     const { ids, mark } = folder.asked(this.#self, this.#mark);
     this.#mark = mark;
     for (const id of ids) void this.#obey(folder, id);
-    if (systemClock.monotonic() < this.#nextReport && this.#isTelling) return;
-    const told = this.own();
-    if (!this.#isTelling) folder.ensure();
-    this.#isTelling = true;
-    const json = JSON.stringify(told);
-    if (json.length > LARGEST_REPORT)
-      throw new RangeError(`The report of this thread is too large for the inspector: ${json.length} bytes`);
-    await folder.tell(this.#self, json);
+    const told = await this.own();
+    if (told === this.#told) return;
+    if (!this.#told) folder.ensure();
+    const parts = await encodeReport(told, new Pace());
+    this.#told = told;
+    await folder.tell(this.#self, parts);
     // It left while it wrote.
     if (this.#joined.size === 0) this.#rest();
   }
@@ -122,20 +124,21 @@ class Contributor {
     }
   }
 
-  #collect(): void {
+  async #collect(): Promise<ThreadReport> {
     const started = systemClock.monotonic();
-    this.#latest = (this.#collector as Collector).report(this.#every / 1000);
-    const took = systemClock.monotonic() - started;
-    this.#every = Math.min(Math.max(REPORT_EVERY, took / SHARE), LONGEST_EVERY);
-    this.#nextReport = started + this.#every;
+    const pace = new Pace();
+    const told = await (this.#collector as Collector).report(pace);
+    const every = Math.min(Math.max(REPORT_EVERY, pace.worked / SHARE), LONGEST_EVERY);
+    this.#nextReport = started + every;
+    return (this.#latest = { ...told, every: every / 1000 });
   }
 
   /** Nobody looks. */
   #rest(): void {
     this.#collector?.close();
     this.#latest = undefined;
-    if (!this.#isTelling) return;
-    this.#isTelling = false;
+    if (!this.#told) return;
+    this.#told = undefined;
     this.#folder?.forget(this.#self);
   }
 

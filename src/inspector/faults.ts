@@ -1,5 +1,6 @@
 /** What went wrong, the same fault in several threads or at several times as one. */
 import { shortHash } from './identity.js';
+import type { Pace } from './pace.js';
 import type { ErrorReport } from './report.js';
 import type { Row } from './rows.js';
 import type { Thread } from './threads.js';
@@ -50,12 +51,14 @@ export class Faults {
     this.#showsMessages = showsMessages;
   }
 
-  rows(threads: readonly Thread[], now: number): ErrorRow[] {
+  async rows(threads: readonly Thread[], now: number, pace: Pace): Promise<ErrorRow[]> {
     const met: Met = new Map();
     for (const { id: at, report } of threads) {
+      if (pace.isDue()) await pace.rest();
       for (const { key, lastError } of report.writers) this.#error(at, 'writer', key, lastError, met);
       for (const { key, lastError } of report.mirrors) this.#error(at, 'mirror', key, lastError, met);
       for (const { name: subject, id, errors } of report.caches) {
+        if (errors.length === 0) continue;
         for (const { operation, type, count, time } of errors) {
           const name = `${at} ${id} ${operation} ${type}`;
           const more = count - (this.#met.get(name) ?? 0);

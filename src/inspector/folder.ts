@@ -4,7 +4,7 @@
  *
  * ```
  * inspector.1/viewed                          its time of change is that of the last look of an open page
- * inspector.1/threads/<pid>.<thread>.json     what a thread tells of itself; there only while a page is open
+ * inspector.1/threads/<pid>.<thread>.jsonl    what a thread tells of itself; there only while a page is open
  * inspector.1/commands/<pid>.<thread>.<id>    what a thread is asked to do; it takes the file away before it does it
  * inspector.1/answers/<id>                    what became of that; whoever asked takes it away
  * ```
@@ -27,7 +27,7 @@ export interface ThreadName {
   readonly thread: number;
 }
 
-const REPORT = /^(\d{1,10})\.(\d{1,10})\.json$/;
+const REPORT = /^(\d{1,10})\.(\d{1,10})\.jsonl$/;
 
 export class InspectorFolder {
   readonly #place: HostPlace;
@@ -68,13 +68,13 @@ export class InspectorFolder {
     return viewed !== undefined && Math.abs(systemClock.wall() - viewed.mtimeMs) < VIEW_LASTS;
   }
 
-  async tell({ pid, thread }: ThreadName, json: string): Promise<void> {
-    await replaceOwned(join(this.#path, 'threads', `${pid}.${thread}.json`), [Buffer.from(json)]);
+  async tell({ pid, thread }: ThreadName, parts: readonly Uint8Array[]): Promise<void> {
+    await replaceOwned(join(this.#path, 'threads', `${pid}.${thread}.jsonl`), parts);
   }
 
   /** Takes a thread's file away. Synchronous: a process that exits has no time. */
   forget({ pid, thread }: ThreadName): void {
-    rmSync(join(this.#path, 'threads', `${pid}.${thread}.json`), { force: true });
+    rmSync(join(this.#path, 'threads', `${pid}.${thread}.jsonl`), { force: true });
   }
 
   /** The threads that have told something, at most `most`. */
@@ -88,7 +88,7 @@ export class InspectorFolder {
 
   /** @throws what `readOwned` throws for a file that isn't as it should be */
   async told({ pid, thread }: ThreadName, limit: number): Promise<{ bytes: Buffer; identity: string } | undefined> {
-    return readOwned(join(this.#path, 'threads', `${pid}.${thread}.json`), limit);
+    return readOwned(join(this.#path, 'threads', `${pid}.${thread}.jsonl`), limit);
   }
 
   /** Asks a thread. */

@@ -1,5 +1,6 @@
 /** The cached functions of all threads, those that are alike as one. */
 import { together } from './caches.js';
+import type { Pace } from './pace.js';
 import type { CacheReport } from './report.js';
 import type { Row } from './rows.js';
 import type { Thread } from './threads.js';
@@ -47,7 +48,7 @@ export class Rates {
   add(at: number, hitRate: number, missRate: number): void {
     const rate = hitRate + missRate;
     if (rate === 0 && (this.points.at(-1)?.[1] ?? 0) === 0) return;
-    this.points.push([round(at), round(rate), rate === 0 ? -1 : round((hitRate * 100) / rate)]);
+    this.points.push([round(at), round(rate), shareOf(hitRate, rate)]);
     if (this.points.length > POINTS) this.points.shift();
   }
 
@@ -58,8 +59,13 @@ export class Rates {
       lookups += rate;
       hits += rate * hitPercent;
     }
-    return lookups === 0 ? -1 : round(hits / lookups);
+    return shareOf(hits, lookups * 100);
   }
+}
+
+/** In percent; −1 of nothing. Rounded down: only what is everything is called 100. */
+function shareOf(part: number, whole: number): number {
+  return whole === 0 ? -1 : Math.floor((part / whole) * 10_000) / 100;
 }
 
 /** Enough digits for a chart. */
@@ -73,13 +79,14 @@ export class Functions {
   /** Of all functions together. */
   readonly total: Rates = new Rates();
 
-  rows(threads: readonly Thread[], now: number): FunctionRow[] {
+  async rows(threads: readonly Thread[], now: number, pace: Pace): Promise<FunctionRow[]> {
     const merged = new Map<string, { report: CacheReport; hitRate: number; missRate: number; lines: FunctionRow['threads'][number][] }>();
     const counted: CountedBy = new Map();
     for (const { id: at, report: thread, state } of threads) {
       // What the dead have counted is lost with them, here as in any collector.
       if (state === 'died' || state === 'ended') continue;
       for (const report of thread.caches) {
+        if (pace.isDue()) await pace.rest();
         const count = this.#count(`${at} ${report.id}`, report, thread.at, counted);
         const { hits, misses, entries } = report;
         const line = { at, hits, misses, rate: round(count.hitRate + count.missRate), entries };
@@ -97,13 +104,15 @@ export class Functions {
     this.#counted = counted;
     this.#rates = new Map([...this.#rates].filter(([id]) => merged.has(id)));
     let [hitRate, missRate] = [0, 0];
-    const rows = [...merged].map(([id, one]): FunctionRow => {
+    const rows: FunctionRow[] = [];
+    for (const [id, one] of merged) {
+      if (pace.isDue()) await pace.rest();
       hitRate += one.hitRate;
       missRate += one.missRate;
       let rates = this.#rates.get(id);
       if (!rates) this.#rates.set(id, (rates = new Rates()));
       rates.add(now, one.hitRate, one.missRate);
-      return {
+      rows.push({
         ...one.report,
         id: `f${id}`,
         kind: 'function',
@@ -112,8 +121,8 @@ export class Functions {
         points: rates.points,
         threads: one.lines.slice(0, LINES),
         threadCount: one.lines.length,
-      };
-    });
+      });
+    }
     this.total.add(now, hitRate, missRate);
     return rows;
   }

@@ -1,5 +1,6 @@
 import { type ErrorRow, Faults } from './faults.js';
 import { type Point, type FunctionRow, Functions } from './functions.js';
+import type { Pace } from './pace.js';
 import { type Row, Rows } from './rows.js';
 import type { ThreadReport } from './report.js';
 import type { Thread, ThreadState } from './threads.js';
@@ -62,13 +63,13 @@ export class Model {
     return this.#totals;
   }
 
-  update(threads: readonly Thread[], unreadable: number, now: number): void {
-    const values = this.#values.rows(threads, (error) => this.#faults.redact(error));
-    const functions = this.#functions.rows(threads, now);
+  async update(threads: readonly Thread[], unreadable: number, now: number, pace: Pace): Promise<void> {
+    const values = await this.#values.rows(threads, (error) => this.#faults.redact(error), pace);
+    const functions = await this.#functions.rows(threads, now, pace);
     const lines = this.#threads(threads);
-    const errors = this.#faults.rows(threads, now);
+    const errors = await this.#faults.rows(threads, now, pace);
     // In the order in which a page that opens wants to have them.
-    this.rows.replace([...lines, ...errors, ...values, ...functions]);
+    await this.rows.replace([...lines, ...errors, ...values, ...functions], pace);
     this.#totals = this.#sum(lines, values, functions, errors, unreadable, now);
   }
 

@@ -35,7 +35,7 @@ export interface WriterReport {
   readonly nextAt: number | undefined;
   readonly lastError: ErrorReport | undefined;
 }
-const writer: Shape<WriterReport> = object({
+export const writerReport: Shape<WriterReport> = object({
   key,
   name,
   scope: name,
@@ -69,7 +69,7 @@ export interface MirrorReport {
   readonly refused: number;
   readonly lastError: ErrorReport | undefined;
 }
-const mirror: Shape<MirrorReport> = object({
+export const mirrorReport: Shape<MirrorReport> = object({
   key,
   state: name,
   since: seconds,
@@ -121,7 +121,7 @@ export interface CacheReport {
   readonly errors: readonly { readonly operation: string; readonly type: string; readonly count: number; readonly time: number }[];
   readonly latencies: readonly LatencyReport[];
 }
-const cache: Shape<CacheReport> = object({
+export const cacheReport: Shape<CacheReport> = object({
   id: matching(/^[0-9a-f]{16}$/),
   name,
   template: optional(key),
@@ -150,7 +150,8 @@ export interface HelperReport {
 }
 const helper: Shape<HelperReport> = object({ what: name, state: name, restarts: number, lastError: optional(name) });
 
-export interface ThreadReport {
+/** What is of the thread itself. */
+export interface ThreadHead {
   readonly pid: number;
   readonly thread: number;
   readonly task: { readonly path: string; readonly born: string; readonly space: string } | undefined;
@@ -165,14 +166,11 @@ export interface ThreadReport {
   readonly memory: { readonly rss: number; readonly heapUsed: number; readonly heapTotal: number; readonly external: number };
   /** The event loop since the last report: delays in seconds, and the share of the time that it was busy. */
   readonly loop: { readonly p50: number; readonly p99: number; readonly max: number; readonly busy: number };
-  readonly writers: readonly WriterReport[];
-  readonly mirrors: readonly MirrorReport[];
-  readonly caches: readonly CacheReport[];
   readonly helpers: readonly HelperReport[];
   /** What was too much. */
   readonly leftOut: number;
 }
-export const threadReport: Shape<ThreadReport> = object({
+export const threadHead: Shape<ThreadHead> = object({
   pid: number,
   thread: number,
   // It becomes a part of a path in /proc.
@@ -185,9 +183,12 @@ export const threadReport: Shape<ThreadReport> = object({
   every: number,
   memory: object({ rss: number, heapUsed: number, heapTotal: number, external: number }),
   loop: object({ p50: number, p99: number, max: number, busy: number }),
-  writers: list(MOST, writer),
-  mirrors: list(MOST, mirror),
-  caches: list(MOST, cache),
   helpers: list(10, helper),
   leftOut: number,
 });
+
+export interface ThreadReport extends ThreadHead {
+  readonly writers: readonly WriterReport[];
+  readonly mirrors: readonly MirrorReport[];
+  readonly caches: readonly CacheReport[];
+}

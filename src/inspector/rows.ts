@@ -1,5 +1,7 @@
 /** What the page shows, as rows that it can be sent the changes of. */
 
+import type { Pace } from './pace.js';
+
 export interface Row {
   readonly id: string;
   readonly kind: 'value' | 'function' | 'thread' | 'error';
@@ -31,9 +33,10 @@ export class Rows {
   }
 
   /** Puts these rows in the place of all there were. */
-  replace(rows: Iterable<Row>): void {
+  async replace(rows: readonly Row[], pace: Pace): Promise<void> {
     const seen = new Set<string>();
     for (const row of rows) {
+      if (pace.isDue()) await pace.rest();
       seen.add(row.id);
       const json = JSON.stringify(row);
       if (this.#rows.get(row.id)?.json === json) continue;

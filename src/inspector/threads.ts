@@ -2,8 +2,9 @@
 import { systemClock } from '../core/clock.js';
 import { lifeOf } from '../files/task.js';
 import type { InspectorFolder, ThreadName } from './folder.js';
-import { LARGEST_REPORT, type ThreadReport, threadReport } from './report.js';
-import { parse } from './shape.js';
+import type { Pace } from './pace.js';
+import { LARGEST_REPORT, type ThreadReport } from './report.js';
+import { decodeReport } from './report-file.js';
 
 /**
  * `live`: it tells of itself. `silent`: it should have and didn't, so its event loop is blocked. `stopped`: its process was stopped, by
@@ -54,13 +55,13 @@ export class Threads {
   }
 
   /** @param own what the calling thread tells, which needs no file */
-  async look(folder: InspectorFolder | undefined, own: ThreadReport): Promise<Thread[]> {
+  async look(folder: InspectorFolder | undefined, own: ThreadReport, pace: Pace): Promise<Thread[]> {
     const names = folder?.threads(MOST_THREADS).filter((name) => idOf(name) !== idOf(own)) ?? [];
     const unreadable = new Map<string, string>();
     const present = new Set<string>();
     for (const name of names) {
       present.add(idOf(name));
-      if (folder) await this.#read(folder, name, unreadable);
+      if (folder) await this.#read(folder, name, unreadable, pace);
     }
     this.#unreadable = unreadable;
     this.#hear(own, 'own');
@@ -72,7 +73,7 @@ export class Threads {
     return [...this.#known].map(([id, { report, state, since }]) => ({ id, report, state, since }));
   }
 
-  async #read(folder: InspectorFolder, name: ThreadName, unreadable: Map<string, string>): Promise<void> {
+  async #read(folder: InspectorFolder, name: ThreadName, unreadable: Map<string, string>, pace: Pace): Promise<void> {
     const id = idOf(name);
     try {
       const file = await folder.told(name, LARGEST_REPORT);
@@ -82,7 +83,7 @@ export class Threads {
         return;
       }
       unreadable.set(id, file.identity);
-      const told = parse(file.bytes, threadReport);
+      const told = await decodeReport(file.bytes, pace);
       if (idOf(told) !== id) return;
       unreadable.delete(id);
       this.#hear(told, file.identity);

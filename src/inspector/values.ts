@@ -1,5 +1,6 @@
 /** The values of `bg`: who writes each, who reads it, and how it was refreshed while somebody looked. */
 import { shortHash } from './identity.js';
+import type { Pace } from './pace.js';
 import type { ErrorReport, MirrorReport, WriterReport } from './report.js';
 import type { Row } from './rows.js';
 import type { Thread } from './threads.js';
@@ -53,7 +54,11 @@ export class Values {
   #refreshes = new Map<string, Refresh[]>();
 
   /** @param redact what may be told of an error */
-  rows(threads: readonly Thread[], redact: (error: ErrorReport | undefined) => ErrorReport | undefined): ValueRow[] {
+  async rows(
+    threads: readonly Thread[],
+    redact: (error: ErrorReport | undefined) => ErrorReport | undefined,
+    pace: Pace,
+  ): Promise<ValueRow[]> {
     const gathered = new Map<string, Gathered>();
     const counted: CountedBy = new Map();
     for (const thread of threads) {
@@ -65,16 +70,23 @@ export class Values {
         return one;
       };
       for (const { key, since: _since, ...writer } of thread.report.writers) {
+        if (pace.isDue()) await pace.rest();
         of(key).writers.push({ ...writer, lastError: redact(writer.lastError), at: thread.id, ...(isAlive ? {} : { state: 'gone' }) });
         this.#count(`${thread.id} ${key}`, key, writer, counted);
       }
       for (const { key, since: _since, ...mirror } of thread.report.mirrors) {
+        if (pace.isDue()) await pace.rest();
         of(key).readers.push({ ...mirror, lastError: redact(mirror.lastError), at: thread.id, ...(isAlive ? {} : { state: 'gone' }) });
       }
     }
     this.#counted = counted;
     this.#refreshes = new Map([...this.#refreshes].filter(([key]) => gathered.has(key)));
-    return [...gathered].map(([key, one]) => this.#row(key, one));
+    const rows: ValueRow[] = [];
+    for (const [key, one] of gathered) {
+      if (pace.isDue()) await pace.rest();
+      rows.push(this.#row(key, one));
+    }
+    return rows;
   }
 
   #row(key: string, { writers, readers, isAlive }: Gathered): ValueRow {
