@@ -30,6 +30,7 @@ import { checkCacheOptions, checkTarget } from './options.js';
 import { Recorder } from './recorder.js';
 import type { Args, Setup } from './setup.js';
 import { syncCall } from './sync.js';
+import { counting, timed } from './tally.js';
 import type { AnyFunction, CacheDecorator, CacheOptions, Cached } from './types.js';
 
 /**
@@ -72,9 +73,9 @@ export function cacheOn(clock: Clock, ttl: Duration, options: CacheOptions<Cache
 
 function wrapperOf(setup: Setup): Wrapper {
   const { fn, ttl, key, store, recorder, tally } = setup;
-  const timed = tally ? { ...setup, fn: tally.timed(fn) } : setup;
+  const working = tally ? { ...setup, fn: timed(tally, fn) } : setup;
   if (!isSyncCacheStorage(store)) {
-    const call = ttl === 0 ? (self: unknown, args: Args) => Reflect.apply(fn, self, args) as unknown : asyncCall(timed);
+    const call = ttl === 0 ? (self: unknown, args: Args) => Reflect.apply(fn, self, args) as unknown : asyncCall(working);
     return async function (...args) {
       return call(this, args, ttl === 0 ? '' : key.keyOf(args));
     };
@@ -86,8 +87,8 @@ function wrapperOf(setup: Setup): Wrapper {
   }
   const answers = new Answers(fn);
   const table = tableOf(store);
-  const call = syncCall({ ...timed, store }, answers, table);
-  if (table && tally?.isAlone) return tally.counting(fastWrapper(key, answers, table, call));
+  const call = syncCall({ ...working, store }, answers, table);
+  if (table && tally?.isAlone) return counting(tally, fastWrapper(key, answers, table, call));
   if (table && !recorder.isOn) return fastWrapper(key, answers, table, call);
   return function (...args) {
     let built: string;

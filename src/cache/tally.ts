@@ -30,6 +30,10 @@ const MAX_HISTOGRAMS = 500;
 const MAX_ERRORS = 50;
 
 let histograms = 0;
+/** Those of a function that is gone are free again. */
+const freed = new FinalizationRegistry<ReadonlyMap<string, unknown>>((latencies) => {
+  histograms -= latencies.size;
+});
 
 /**
  * What one cached function did, counted for the inspector. A collector like others, beside the one that the user may have given,
@@ -56,34 +60,6 @@ export class Tally implements MetricsCollector {
     return this.#beside === undefined;
   }
 
-  /** A wrapper that counts those hits of the fast path that nobody records: all calls that neither miss nor are recorded as a hit. */
-  counting(inner: Wrapper): Wrapper {
-    const tally = this;
-    return function () {
-      const before = tally.hits + tally.misses;
-      const result = Reflect.apply(inner, this, arguments);
-      if (tally.hits + tally.misses === before) tally.hits++;
-      return result;
-    };
-  }
-
-  /** The function, its runs timed. `then` of what it answers is called once: of a lazy query that is what runs it. */
-  timed(fn: Setup['fn']): Setup['fn'] {
-    const tally = this;
-    return function (this: unknown, ...args) {
-      const started = performance.now();
-      const ended = (): void => tally.#time('load', (performance.now() - started) / 1000);
-      let isPending = false;
-      try {
-        const result: unknown = Reflect.apply(fn, this, args);
-        isPending = isThenable(result);
-        return isPending ? Promise.resolve(result).finally(ended) : result;
-      } finally {
-        if (!isPending) ended();
-      }
-    };
-  }
-
   errors(): readonly TalliedError[] {
     return [...this.#errors.values()];
   }
@@ -96,6 +72,19 @@ export class Tally implements MetricsCollector {
         return [operation, { count: histogram.count, avg: histogram.mean / NS_PER_SECOND, p50: at(50), p95: at(95), p99: at(99) }];
       }),
     );
+  }
+
+  /** A span in seconds. */
+  time(operation: string, seconds: number): void {
+    let histogram = this.#latencies.get(operation);
+    if (!histogram) {
+      if (histograms >= MAX_HISTOGRAMS) return;
+      if (this.#latencies.size === 0) freed.register(this, this.#latencies);
+      histograms++;
+      histogram = createHistogram({ lowest: 1, highest: LONGEST_NS, figures: 2 });
+      this.#latencies.set(operation, histogram);
+    }
+    histogram.record(Math.min(Math.max(Math.round(seconds * NS_PER_SECOND), 1), LONGEST_NS));
   }
 
   recordHit(...args: Parameters<MetricsCollector['recordHit']>): void {
@@ -121,7 +110,7 @@ export class Tally implements MetricsCollector {
   recordLatency(...args: Parameters<MetricsCollector['recordLatency']>): void {
     const { operation = 'call', durationSeconds } = args[1] ?? {};
     // Loads are timed here, where each of them passes.
-    if (durationSeconds !== undefined && operation !== 'load') this.#time(operation, durationSeconds);
+    if (durationSeconds !== undefined && operation !== 'load') this.time(operation, durationSeconds);
     return this.#beside?.recordLatency(...args);
   }
 
@@ -150,15 +139,30 @@ export class Tally implements MetricsCollector {
     error.count++;
     error.time = systemClock.wall() / 1000;
   }
+}
 
-  #time(operation: string, seconds: number): void {
-    let histogram = this.#latencies.get(operation);
-    if (!histogram) {
-      if (histograms >= MAX_HISTOGRAMS) return;
-      histograms++;
-      histogram = createHistogram({ lowest: 1, highest: LONGEST_NS, figures: 2 });
-      this.#latencies.set(operation, histogram);
+/** A wrapper that counts those hits of the fast path that nobody records: all calls that neither miss nor are recorded as a hit. */
+export function counting(tally: Tally, inner: Wrapper): Wrapper {
+  return function () {
+    const before = tally.hits + tally.misses;
+    const result = Reflect.apply(inner, this, arguments);
+    if (tally.hits + tally.misses === before) tally.hits++;
+    return result;
+  };
+}
+
+/** The function, its runs timed. `then` of what it answers is called once: of a lazy query that is what runs it. */
+export function timed(tally: Tally, fn: Setup['fn']): Setup['fn'] {
+  return function (this: unknown, ...args) {
+    const started = performance.now();
+    const ended = (): void => tally.time('load', (performance.now() - started) / 1000);
+    let isPending = false;
+    try {
+      const result: unknown = Reflect.apply(fn, this, args);
+      isPending = isThenable(result);
+      return isPending ? Promise.resolve(result).finally(ended) : result;
+    } finally {
+      if (!isPending) ended();
     }
-    histogram.record(Math.min(Math.max(Math.round(seconds * NS_PER_SECOND), 1), LONGEST_NS));
-  }
+  };
 }

@@ -15,8 +15,10 @@ import { type Thread, Threads, idOf } from './threads.js';
 const EVERY = 1000;
 const AT_FIRST = 250;
 const FIRST_LOOKS = 8;
-/** A look takes at most this share of the thread's time: with very much to look at it comes less often. */
+/** A look takes at most this share of the thread's time, so with very much to look at it comes less often, */
 const SHARE = 0.05;
+/** but so often in any case, or the page would take it for dead (milliseconds). */
+const LONGEST_EVERY = 5000;
 const SWEEP_EVERY = 60;
 /** How long a thread has to answer (milliseconds), and how often the answer is looked for. */
 const ANSWER_WITHIN = 10_000;
@@ -128,7 +130,7 @@ export class Hub {
     } finally {
       this.#isLooking = false;
       const every = this.#looks < FIRST_LOOKS ? AT_FIRST : EVERY;
-      if (this.#listeners.size > 0) this.#arm(Math.max(every, pace.worked / SHARE));
+      if (this.#listeners.size > 0) this.#arm(Math.min(Math.max(every, pace.worked / SHARE), LONGEST_EVERY));
     }
   }
 
