@@ -125,6 +125,8 @@ export class Values {
   #draw(key: string, refresh: Refresh): void {
     let drawn = this.#refreshes.get(key);
     if (!drawn) this.#refreshes.set(key, (drawn = []));
+    // Of a thread that was lost from sight meanwhile.
+    if (drawn.some(([at]) => at === refresh[0])) return;
     drawn.push(refresh);
     if (drawn.length > REFRESHES) drawn.shift();
   }

@@ -104,9 +104,9 @@ export function application(scope: Scope): Application {
   return { env, folder, start };
 }
 
-/** The files of its threads. */
+/** The files of its threads, but for those that are being written. */
 export function files({ folder }: Application, of: 'threads' | 'commands' | 'answers' = 'threads'): string[] {
-  return readdirSync(join(folder, of)).sort();
+  return readdirSync(join(folder, of)).filter((name) => !name.endsWith('.tmp'));
 }
 
 /** One page that is open, without the page: what it was told. */
