@@ -185,6 +185,7 @@ test('files that are no reports are counted, and hurt nobody', async (t) => {
   await other.tell('join', { name: 'good' });
   const url = await one.serve();
   const threads = join(app.folder, 'threads');
+  await until(() => existsSync(threads), { what: 'the folder' });
   mkdirSync(join(threads, '101.0.jsonl'));
   const garbage: Record<string, string | Buffer> = {
     '102.0.jsonl': 'not json',

@@ -1,6 +1,6 @@
 /** What the tests of the inspector share: processes that it can look at, and a reader of its stream. */
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -106,7 +106,9 @@ export function application(scope: Scope): Application {
 
 /** The files of its threads, but for those that are being written. */
 export function files({ folder }: Application, of: 'threads' | 'commands' | 'answers' = 'threads'): string[] {
-  return readdirSync(join(folder, of)).filter((name) => !name.endsWith('.tmp'));
+  const path = join(folder, of);
+  // Each process makes the folder a moment after it has joined.
+  return existsSync(path) ? readdirSync(path).filter((name) => !name.endsWith('.tmp')) : [];
 }
 
 /** One page that is open, without the page: what it was told. */

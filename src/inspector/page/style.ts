@@ -101,6 +101,7 @@ select { height: 30px; padding: 0 8px; border: 1px solid var(--line-strong); bor
 .row > .cells:has(button:focus-visible) { outline: 2px solid var(--accent); outline-offset: -2px; border-radius: 12px; }
 .sub { display: block; color: var(--quiet); font-size: 12.5px; line-height: 1.4; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .sub.mono { font-size: 12px; }
+.sub.wraps { white-space: normal; overflow-wrap: anywhere; }
 .num .sub { text-align: right; }
 .both { display: flex; align-items: center; gap: 12px; justify-content: flex-end; }
 .both .chart { flex: 1 1 auto; min-width: 0; }
@@ -184,7 +185,7 @@ footer p + p { margin-top: 2px; }
   .filter kbd { display: none; }
   main { padding-top: 16px; }
   .totals { grid-template-columns: repeat(2, minmax(0, 1fr)); }
-  .totals > div { padding: 12px 14px; min-height: 100px; }
+  .totals > div { padding: 12px 14px; min-height: 114px; }
   .totals dd { font-size: 23px; }
   section { margin-top: 28px; }
   .columns { display: none; }
@@ -194,7 +195,6 @@ footer p + p { margin-top: 2px; }
   .row .titled, .cell.full { grid-column: 1 / -1; }
   .row .title { padding-right: 132px; }
   .functions .row .title, .errors .row .title { padding-right: 24px; }
-  .row .sub { white-space: normal; }
   .row .title button { white-space: normal; overflow-wrap: anywhere; }
   .row .stateful { position: absolute; right: 40px; top: 11px; }
   .row .turn { position: absolute; right: 14px; top: 17px; }
