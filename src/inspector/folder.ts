@@ -17,8 +17,8 @@ import { ownDirectory } from '../files/directory.js';
 import { codeOf, readOwned, replaceOwned } from '../files/owned.js';
 import type { HostPlace } from '../link/host/place.js';
 
-/** A page that is open looks every second (milliseconds). */
-const VIEW_LASTS = 3000;
+/** A page that is open looks every second, or every five when there is very much to look at (milliseconds). */
+const VIEW_LASTS = 8000;
 /** Commands and answers that nobody took, and unfinished files, go after so long. */
 const LEFTOVER = 60_000;
 

@@ -41,6 +41,8 @@ const MOURNED = 60;
 const LEFT_AFTER = 3000;
 /** On top of twice its own interval (milliseconds). */
 const PATIENCE = 2000;
+/** Who hasn't looked for so long can't say who was silent meanwhile (milliseconds): threads stop telling when nobody looks. */
+const PAUSE = 6000;
 
 export const idOf = ({ pid, thread }: ThreadName): string => `${pid}.${thread}`;
 
@@ -49,6 +51,8 @@ export class Threads {
   /** By name: the identity of a file that can't be read, so that it is tried once. */
   #unreadable = new Map<string, string>();
 
+  #lookedAt = 0;
+
   /** Files that are no reports. */
   get unreadable(): number {
     return this.#unreadable.size;
@@ -56,6 +60,9 @@ export class Threads {
 
   /** @param own what the calling thread tells, which needs no file */
   async look(folder: InspectorFolder | undefined, own: ThreadReport, pace: Pace): Promise<Thread[]> {
+    const now = systemClock.monotonic();
+    if (now - this.#lookedAt > PAUSE) for (const known of this.#known.values()) known.heardAt = now;
+    this.#lookedAt = now;
     const names = folder?.threads(MOST_THREADS).filter((name) => idOf(name) !== idOf(own)) ?? [];
     const unreadable = new Map<string, string>();
     const present = new Set<string>();
@@ -111,7 +118,7 @@ export class Threads {
     const { report } = known;
     const now = systemClock.wall() / 1000;
     const life = lifeOf(report.pid, report.task);
-    const silence = Math.max(systemClock.monotonic() - known.heardAt, (now - report.at) * 1000);
+    const silence = known.isNew ? (now - report.at) * 1000 : systemClock.monotonic() - known.heardAt;
     if (life === 'gone') {
       if (!isDead(known)) turn(known, known.identity === undefined ? 'ended' : 'died', known.isNew ? report.at : now);
       if (now - known.since > MOURNED) {

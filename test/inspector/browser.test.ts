@@ -7,7 +7,7 @@ import { fileScope, once } from '../support/file-scope.js';
 import { type Scope, until } from '../support/process.js';
 import { application, files } from './support.js';
 
-const browserTest = noChromium === undefined ? test : test.skip;
+const browserTest = noChromium === undefined ? test.serial : test.serial.skip;
 if (noChromium !== undefined) test(`the page in a browser is not tested: ${noChromium}`, (t) => t.pass());
 
 const file = fileScope();
@@ -37,7 +37,7 @@ async function open(t: Scope, url: string, options: BrowserContextOptions = {}):
 }
 
 const source = readFileSync(new URL('./fixtures/in-page.js', import.meta.url), 'utf8').replace(/^\/\/.*$/m, '');
-const inPage = (page: Page, name: string): Promise<unknown> => page.evaluate(`${source.trim().replace(/;$/, '')}.${name}()`);
+const inPage = <T = unknown>(page: Page, name: string): Promise<T> => page.evaluate<T>(`${source.trim().replace(/;$/, '')}.${name}()`);
 
 const row = (page: Page, section: string, name: string) =>
   page.locator(`#${section} .row`, { has: page.getByRole('button', { name, exact: true }) });
@@ -192,10 +192,12 @@ for (const width of [1280, 390]) {
       await row(page, 'functions', 'userById').getByRole('button').click();
       await page.locator('#functions .detail').waitFor();
       t.is(await inPage(page, 'overflow'), 0);
-      const before = await inPage(page, 'places');
+      const before = await inPage<number[]>(page, 'places');
       await one.tell('publish', { key: 'rates' });
       await row(page, 'values', 'rates').locator('.cells .cell.num', { hasText: 'Version' }).getByText('2', { exact: true }).waitFor();
-      t.deepEqual(await inPage(page, 'places'), before, 'an update moves nothing');
+      const moved = (await inPage<number[]>(page, 'places')).map((place, at) => Math.abs(place - (before[at] ?? Number.NaN)));
+      // A pixel is a matter of rounding.
+      t.true(Math.max(...moved) <= 1, `an update moved something: ${moved.join(' ')}`);
       const faint = await inPage(page, 'contrasts');
       t.deepEqual(faint, [], 'text of less contrast than WCAG AA asks for');
       t.deepEqual(complaints, []);
@@ -210,5 +212,5 @@ browserTest('a page that is closed costs nothing any more', async (t) => {
   await until(() => files(app).length === 1, { what: 'the report' });
   t.true(readFileSync(`${app.folder}/threads/${files(app)[0]}`).length > 0);
   await page.close();
-  await until(() => files(app).length === 0, { what: 'its end' });
+  await until(() => files(app).length === 0, { deadline: 30_000, what: 'its end' });
 });

@@ -5,9 +5,9 @@ import test from 'ava';
 import { until } from '../support/process.js';
 import { act, application, files, View } from './support.js';
 
-const linux = process.platform === 'linux' ? test : test.skip;
+const linux = process.platform === 'linux' ? test.serial : test.serial.skip;
 
-test('shows every value, function and thread of each process that joined', async (t) => {
+test.serial('shows every value, function and thread of each process that joined', async (t) => {
   const app = application(t);
   const [one, other] = [app.start(), app.start()];
   await other.tell('join', { name: 'the other' });
@@ -64,7 +64,7 @@ test('shows every value, function and thread of each process that joined', async
   t.like(view.totals, { threads: 3, processes: 2, lostThreads: 0, troubled: 0, unreadable: 0 });
 });
 
-test('a new version, a failure and its end are told as they happen', async (t) => {
+test.serial('a new version, a failure and its end are told as they happen', async (t) => {
   const app = application(t);
   const [one, writer] = [app.start(), app.start()];
   await writer.tell('join');
@@ -89,7 +89,7 @@ test('a new version, a failure and its end are told as they happen', async (t) =
   await view.until('value', ({ state, version }) => state === 'live' && version === 3, 'the recovery');
 });
 
-test('a process that is killed is shown as dead; one that ends, as ended', async (t) => {
+test.serial('a process that is killed is shown as dead; one that ends, as ended', async (t) => {
   const app = application(t);
   const [one, killed, ending] = [app.start(), app.start(), app.start()];
   await Promise.all([killed.tell('join', { name: 'killed' }), ending.tell('join', { name: 'ending' })]);
@@ -123,7 +123,7 @@ linux('a worker thread that is gone is told from one that is blocked, and a proc
   }
 });
 
-test('actions work in another process; what it has done is told at once', async (t) => {
+test.serial('actions work in another process; what it has done is told at once', async (t) => {
   const app = application(t);
   const [one, other] = [app.start(), app.start()];
   await other.tell('join');
@@ -154,7 +154,7 @@ test('actions work in another process; what it has done is told at once', async 
   t.deepEqual([files(app, 'commands'), files(app, 'answers')], [[], []], 'nothing is left of them');
 });
 
-test('nobody looks: no thread writes, nothing stays, and the process ends when it wants to', async (t) => {
+test.serial('nobody looks: no thread writes, nothing stays, and the process ends when it wants to', async (t) => {
   const app = application(t);
   const [one, other] = [app.start(), app.start()];
   await other.tell('join');
@@ -163,12 +163,12 @@ test('nobody looks: no thread writes, nothing stays, and the process ends when i
   const view = new View(t, url);
   await until(() => files(app).length === 2, { what: 'the files of both' });
   view.close();
-  await until(() => files(app).length === 0, { what: 'the end of them' });
+  await until(() => files(app).length === 0, { deadline: 30_000, what: 'the end of them' });
   other.child.send({ do: 'release' });
   t.deepEqual(await other.child.exited, { code: 0, signal: null });
 });
 
-test('an open page holds no process, and does not keep its server from closing', async (t) => {
+test.serial('an open page holds no process, and does not keep its server from closing', async (t) => {
   const app = application(t);
   const one = app.start();
   const view = new View(t, await one.serve());
@@ -179,7 +179,7 @@ test('an open page holds no process, and does not keep its server from closing',
   t.deepEqual(await one.child.exited, { code: 0, signal: null });
 });
 
-test('files that are no reports are counted, and hurt nobody', async (t) => {
+test.serial('files that are no reports are counted, and hurt nobody', async (t) => {
   const app = application(t);
   const [one, other] = [app.start(), app.start()];
   await other.tell('join', { name: 'good' });
@@ -206,7 +206,7 @@ test('files that are no reports are counted, and hurt nobody', async (t) => {
   rmSync(join(threads, '101.0.jsonl'), { recursive: true });
 });
 
-test('what the dead left is cleared away', async (t) => {
+test.serial('what the dead left is cleared away', async (t) => {
   const app = application(t);
   const [one, dead] = [app.start(), app.start()];
   await dead.tell('join', { name: 'dead' });
