@@ -145,7 +145,8 @@ function inThread<R>(interval: Duration, options: BackgroundOptions, fn: () => R
     return initial.then(() => answer) as R;
   }
 
-  const registered = { stop, status };
+  const refresh = (): Promise<void> => (every > 0 ? repeater.trigger() : Promise.resolve());
+  const registered = { stop, status, refresh, read: () => answer };
   async function stop(how: { abort: boolean } = { abort: false }): Promise<void> {
     stopped = true;
     await repeater.stop(how);
@@ -182,7 +183,7 @@ function inThread<R>(interval: Duration, options: BackgroundOptions, fn: () => R
   if (every > 0) repeater.start();
   const controls = {
     key,
-    refresh: () => (every > 0 ? repeater.trigger() : Promise.resolve()),
+    refresh,
     stop: () => stop(),
     status,
     store,

@@ -56,6 +56,11 @@ function status(): BackgroundStatus {
   };
 }
 
+/** Whether a writer or mirror can answer; one without a schedule has no value to wait for. */
+export function hasValue({ version, state }: { readonly version: number; readonly state: string }): boolean {
+  return version > 0 || state === 'live';
+}
+
 /**
  * What a health endpoint wants to know.
  *
@@ -64,7 +69,6 @@ function status(): BackgroundStatus {
  */
 export function health(): Health {
   const all = status();
-  const hasValue = ({ version, state }: { version: number; state: string }): boolean => version > 0 || state === 'live';
   return { live: true, ready: all.writers.every(hasValue) && all.mirrors.every(hasValue), ...all };
 }
 

@@ -237,12 +237,14 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
   }
 
   const mirror: Mirror<T> = createMirror<T>(source, { key, ttl: undefined, onStale: 'serve', onError, onClose: () => {} });
-  writers.set(key, { status, stop });
   const read = (): T | undefined => source.read();
+  const refresh = (): Promise<void> =>
+    state === 'closed' ? Promise.reject(new StoppedError(`The writer of '${key}' is stopped`)) : engine.refresh();
+  writers.set(key, { status, stop, refresh, read });
   return Object.defineProperty(
     Object.assign(read, {
       key,
-      refresh: () => (state === 'closed' ? Promise.reject(new StoppedError(`The writer of '${key}' is stopped`)) : engine.refresh()),
+      refresh,
       ready: (timeout?: Duration) => mirror.ready(timeout),
       stop: () => stop({ abort: false }),
       status,

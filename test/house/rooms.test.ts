@@ -20,6 +20,7 @@ const ROOMS: Readonly<Record<string, number>> = {
   link: 4,
   bg: 5,
   exporters: 6,
+  inspector: 6,
   testing: 6,
   'index.ts': 7,
 };
