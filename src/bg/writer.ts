@@ -8,6 +8,7 @@ import type { Serializer } from '../core/serializer.js';
 import type { SnapshotMeta } from '../core/snapshot.js';
 import type { CacheStorage } from '../core/store.js';
 import { linkClient, type LinkHandle } from '../link/thread/link-client.js';
+import { emitError, emitPublish, emitRefresh, emitTakeover } from '../metrics/events.js';
 import { announceRing, seekRing, withdrawRing } from '../mirror/directory.js';
 import { holderOf, type Ring } from '../mirror/layout.js';
 import { placeSettings } from './host-ring.js';
@@ -113,6 +114,8 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       lastDurationMs = durationMs;
       setState('live');
       metrics?.recordBackgroundRefresh(name, { success: true, durationSeconds: durationMs / 1000 });
+      emitRefresh(name, key, durationMs / 1000);
+      emitPublish({ cache: name, key, scope, epoch: meta.epoch, version: meta.version });
       if (store) void keep(store, meta);
     },
     onFailed(error, durationMs) {
@@ -121,6 +124,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       lastDurationMs = durationMs;
       if (state === 'live') setState('interrupted');
       metrics?.recordBackgroundRefresh(name, { success: false, durationSeconds: durationMs / 1000 });
+      emitRefresh(name, key, durationMs / 1000, { error });
       fail(error);
     },
   });
@@ -131,6 +135,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       await kept.setEntry(key, { value, createdAt: meta.createdAt / 1000, freshUntil: (meta.createdAt + meta.freshFor) / 1000 });
     } catch (error) {
       metrics?.recordError(name, { operation: 'set', errorType: error instanceof Error ? error.name : 'Error' });
+      emitError(name, 'set', error);
       report(error, onError, `the store of '${key}'`);
     }
   }
@@ -162,6 +167,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       {
         onGranted(lead) {
           setState('initializing');
+          emitTakeover({ cache: name, key, scope, epoch: lead.epoch });
           try {
             engine.lead(lead);
           } catch (error) {

@@ -84,7 +84,7 @@ function wrapperOf(setup: Setup): Wrapper {
   const answers = new Answers(fn);
   const table = tableOf(store);
   const call = syncCall({ ...setup, store }, answers, table);
-  if (table && !recorder.isOn) return fastWrapper(key, answers, table, call);
+  if (table && (!recorder.isOn || recorder.tally)) return fastWrapper(key, answers, table, recorder.tally, call);
   return function (...args) {
     let built: string;
     try {
