@@ -75,12 +75,16 @@ export class Tally {
 
   /** Counts a lookup. */
   lookup(isHit: boolean): void {
-    this.#left = this.#remaining() - 1;
-    this.add(isHit ? 'hits' : 'misses');
+    this.#count(isHit ? 'hits' : 'misses', 1);
   }
 
+  /** Counts what isn't a lookup, or one that somebody else has timed. */
   add(count: Count): void {
-    this.#left = this.#remaining();
+    this.#count(count, 0);
+  }
+
+  #count(count: Count, lookups: number): void {
+    this.#left = this.#remaining() - lookups;
     add(this.#words, at(count), 1);
     this.#arm();
   }
