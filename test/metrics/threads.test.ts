@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Worker, threadId } from 'node:worker_threads';
 import test from 'ava';
 import { InMemoryMetrics } from '../../dist/index.js';
+import { countOf } from '../../dist/metrics/counter.js';
 import { type Scope, until } from '../support/process.js';
 
 interface Answer {
@@ -76,6 +77,23 @@ test.serial('a reading while threads count never goes back, and is never beyond 
   }
   t.is(metrics.getStats().caches['getUser']?.hits, 2 * HITS);
   t.true(readings > 10);
+});
+
+test.serial('a counter is never read torn, nor of two moments, however often it carries', async (t) => {
+  const step = 2 ** 28;
+  const words = new Int32Array(new SharedArrayBuffer(12));
+  const worker = new Worker(new URL('./fixtures/carrier.js', import.meta.url), { workerData: { buffer: words.buffer, step } });
+  t.teardown(() => worker.terminate());
+  const steps = once(worker, 'message');
+  let last = 0;
+  for (let moved = 0; moved < 100_000; ) {
+    const count = countOf(words, 0);
+    if (count < last || count % step !== 0) t.fail(`${count / step} steps after ${last / step}`);
+    if (count > last) moved++;
+    last = count;
+  }
+  Atomics.store(words, 2, 1);
+  t.is(countOf(words, 0) >= last && step * ((await steps)[0] as number), countOf(words, 0));
 });
 
 test.serial('a thread that ends keeps its counts in the sum, but not its memory', async (t) => {
