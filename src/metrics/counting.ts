@@ -1,10 +1,11 @@
 import type { MetricsCollector } from '../core/metrics.js';
-import { checkOptions, refuse, show } from '../core/options.js';
+import { refuse, show } from '../core/options.js';
 import { LARGEST_STEP } from './counter.js';
 import { Ledger } from './ledger.js';
 import type { Memory } from './memory/memory.js';
 import { PrivateMemory } from './memory/private.js';
 import { processMemory } from './memory/process.js';
+import { Reporter } from './memory/reporter.js';
 import type { Tally } from './tally.js';
 import { type Totals, totalsByThread, totalsOf } from './totals.js';
 
@@ -12,12 +13,12 @@ import { type Totals, totalsByThread, totalsOf } from './totals.js';
 export interface CountingOptions {
   /**
    * Which counts these are. Collectors of one name in all threads of the process are one: each thread counts for itself, in memory that all
-   * of them read, and the figures are the sum.
+   * of them read, and the figures are the sum. An `InMemoryMetrics` and exporters of one name tell of the same counts.
    */
   readonly name?: string | undefined;
   /**
    * Of how many lookups in memory at least one is timed, which counts for as many. Default 1024; 1 times each, `Infinity` none. What isn't
-   * a lookup in memory takes so long that it is always timed.
+   * a lookup in memory takes so long that it is always timed. In a thread the first collector of a name decides.
    */
   readonly sampleEvery?: number | undefined;
 }
@@ -34,24 +35,32 @@ type Detail<M extends keyof MetricsCollector> = NonNullable<Parameters<NonNullab
  */
 export let tallyOf: (collector: MetricsCollector, cacheName: string) => Tally | undefined;
 
+/** Of the collectors of one name in this thread: they count in the same words, so they must take turns. */
+const ledgers = new Map<string, Ledger>();
+
+function sharedLedger(name: string, sampleEvery: number): Ledger {
+  let ledger = ledgers.get(name);
+  if (!ledger) ledgers.set(name, (ledger = new Ledger(processMemory(), name, sampleEvery)));
+  return ledger;
+}
+
 /** Counts, durations and errors of caches, for `InMemoryMetrics` and the exporters. Keys are not kept; what is counted has few names. */
 export abstract class CountingMetrics implements MetricsCollector {
   readonly #memory: Memory;
   readonly #ledger: Ledger;
 
   /**
-   * @param where what this is, for messages; a collector without a name has counts of its own
+   * @param defaultName without one, and without a name among the options, the counts are the collector's own
    * @throws TypeError or RangeError for options that can't be meant
    */
-  constructor(where: string, options: CountingOptions, known: readonly string[], defaultName?: string) {
-    checkOptions(where, options, known);
+  constructor(options: CountingOptions, defaultName?: string) {
     const { name = defaultName, sampleEvery = SAMPLE_EVERY } = options;
     if (name !== undefined && (typeof name !== 'string' || name === '')) refuse('name', 'a non-empty string', name);
     if (sampleEvery !== Infinity && !(Number.isSafeInteger(sampleEvery) && sampleEvery >= 1 && sampleEvery < LARGEST_STEP / 2)) {
       throw new RangeError(`Expected \`sampleEvery\` to be a whole number of 1 or more, or Infinity, got ${show(sampleEvery)}`);
     }
-    this.#memory = name === undefined ? new PrivateMemory() : processMemory();
-    this.#ledger = new Ledger(this.#memory, name ?? '', sampleEvery);
+    this.#ledger = name === undefined ? new Ledger(new PrivateMemory(), '', sampleEvery) : sharedLedger(name, sampleEvery);
+    this.#memory = this.#ledger.memory;
   }
 
   recordHit(cacheName: string, _detail?: Detail<'recordHit'>): void {
@@ -98,6 +107,11 @@ export abstract class CountingMetrics implements MetricsCollector {
   /** The sum over all threads that count under this collector's name, those that have ended among them. */
   protected totals(): Totals {
     return totalsOf(this.#memory.series(), this.#ledger.collector);
+  }
+
+  /** For collectors that send: whether this thread is the one that does. */
+  protected reporter(): Reporter {
+    return new Reporter(this.#memory, this.#ledger.collector, this.constructor.name);
   }
 
   protected totalsByThread(): ReturnType<typeof totalsByThread> {

@@ -70,6 +70,16 @@ export class Distribution {
     }
   }
 
+  /** What came since an earlier reading of the same histogram. */
+  since(earlier: Distribution): Distribution {
+    const news = new Distribution();
+    for (const [octave, counts] of this.#octaves.entries()) {
+      news.#octaves[octave] = counts?.map((count, bucket) => count - (earlier.#octaves[octave]?.[bucket] ?? 0));
+    }
+    news.count = this.count - earlier.count;
+    return news;
+  }
+
   /** The duration in seconds that the given share of all (0 to 1) doesn't exceed; 0 when nothing was recorded. */
   quantile(share: number): number {
     const rank = Math.max(1, Math.ceil(this.count * share));
@@ -93,6 +103,17 @@ export class Distribution {
   /** In seconds; 0 when nothing was recorded. */
   get mean(): number {
     return this.count === 0 ? 0 : this.sum / this.count;
+  }
+
+  /** At most `limit` durations with the same quantiles: evenly from all of them. */
+  *sample(limit: number): Generator<{ seconds: number; count: number }> {
+    const share = Math.min(1, limit / this.count);
+    let seen = 0;
+    for (const { seconds, count } of this) {
+      const before = Math.round(seen * share);
+      seen += count;
+      yield { seconds, count: Math.round(seen * share) - before };
+    }
   }
 
   /** How many durations lie between the bounds (seconds, rising): up to the first, up to the second, …, and past the last. */

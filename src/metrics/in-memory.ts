@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { checkOptions } from '../core/options.js';
 import { COUNTING_OPTIONS, CountingMetrics, type CountingOptions } from './counting.js';
 import { type MetricsStats, statsOf } from './stats.js';
 
@@ -29,7 +30,8 @@ export class InMemoryMetrics extends CountingMetrics {
 
   /** @throws TypeError or RangeError for options that can't be meant */
   constructor(options: InMemoryMetricsOptions = {}) {
-    super('InMemoryMetrics', options, COUNTING_OPTIONS);
+    checkOptions('InMemoryMetrics', options, COUNTING_OPTIONS);
+    super(options);
   }
 
   /** Everything so far, as plain data that belongs to the caller. */

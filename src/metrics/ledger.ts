@@ -4,8 +4,18 @@ import type { Memory } from './memory/memory.js';
 import { MAX_CACHES, MAX_ERROR_TYPES, MAX_OPERATIONS, Names, OTHER, cacheNameOf, wordOf } from './names.js';
 import { COUNTS_WORDS, Tally } from './tally.js';
 
-/** The words of a cache's memory: two float64, the bytes and the entries. The last reading counts, so it may be torn where 64 bits are. */
+/**
+ * The words of a cache's memory: the bytes and the entries, a float64 each, and one more than they are: 0 is "nobody said". The last
+ * reading counts, so one that is torn, on a processor of 32 bits, is made good by the next.
+ */
 const MEMORY_WORDS = 4;
+
+const memoryOf = ({ buffer, byteOffset }: Int32Array): Float64Array => new Float64Array(buffer, byteOffset, MEMORY_WORDS / 2);
+
+export function readMemory(words: Int32Array): { bytes: number | undefined; entries: number | undefined } {
+  const [bytes = 0, entries = 0] = memoryOf(words);
+  return { bytes: bytes > 0 ? bytes - 1 : undefined, entries: entries > 0 ? entries - 1 : undefined };
+}
 
 /** One cache in one thread. */
 class Account {
@@ -44,12 +54,10 @@ class Account {
   }
 
   memory(bytesUsed: number | undefined, entryCount: number | undefined): void {
-    if (!this.#memory) {
-      const { buffer, byteOffset } = this.#ledger.memory.open([this.#ledger.collector, 'memory', this.#name], MEMORY_WORDS);
-      this.#memory = new Float64Array(buffer, byteOffset, MEMORY_WORDS / 2);
-    }
-    if (bytesUsed !== undefined) this.#memory[0] = bytesUsed;
-    if (entryCount !== undefined) this.#memory[1] = entryCount;
+    const { memory: words, collector } = this.#ledger;
+    this.#memory ??= memoryOf(words.open([collector, 'memory', this.#name], MEMORY_WORDS));
+    if (bytesUsed !== undefined && bytesUsed >= 0) this.#memory[0] = bytesUsed + 1;
+    if (entryCount !== undefined && entryCount >= 0) this.#memory[1] = entryCount + 1;
   }
 }
 
@@ -86,7 +94,7 @@ export class Ledger {
 
   #namesInUse(): Names {
     const names = new Names(MAX_CACHES);
-    for (const { key } of this.memory.series()) if (key[0] === this.collector) names.of(key[2]);
+    for (const { key } of this.memory.series()) if (key[0] === this.collector && key[1] !== 'reporter') names.of(key[2]);
     return names;
   }
 }

@@ -20,6 +20,7 @@ export interface LatencyStats {
 }
 
 export interface MemoryStats {
+  /** 0 also where they aren't measured: an `InMemCache` measures them when it has `maxBytes`. */
   bytes: number;
   entries: number;
   /** `bytes` in MiB. */
@@ -52,7 +53,10 @@ export function statsOf(totals: Totals, uptimeSeconds: number): MetricsStats {
     }),
     latency: section(({ latency }, name) => [...latency].map(([operation, all]) => [`${name}.${operation}`, latencyOf(all)])),
     errors: section(({ errors }, name) => [...errors].map(([operation, types]) => [`${name}.${operation}`, Object.fromEntries(types)])),
-    memory: section(({ memory }, name) => (memory ? [[name, { ...memory, mb: memory.bytes / 2 ** 20 }]] : [])),
+    memory: section(({ memory: { bytes, entries } }, name) => {
+      if (bytes === undefined && entries === undefined) return [];
+      return [[name, { bytes: bytes ?? 0, entries: entries ?? 0, mb: (bytes ?? 0) / 2 ** 20 }]];
+    }),
     backgroundRefresh: section(({ counts: { refreshes, failedRefreshes } }, name) =>
       refreshes + failedRefreshes === 0 ? [] : [[name, { success: refreshes, failure: failedRefreshes }]],
     ),

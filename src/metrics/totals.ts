@@ -1,5 +1,6 @@
 import { COUNTER_WORDS, countOf } from './counter.js';
 import { Distribution } from './histogram.js';
+import { readMemory } from './ledger.js';
 import type { Lane, Series } from './memory/memory.js';
 import { MAX_CACHES, MAX_ERROR_TYPES, MAX_OPERATIONS, Names } from './names.js';
 import { COUNTS, type Count } from './tally.js';
@@ -7,8 +8,8 @@ import { COUNTS, type Count } from './tally.js';
 /** What one cache did: in one thread, or in all of them. */
 export interface CacheTotals {
   readonly counts: Record<Count, number>;
-  /** In use now, by the threads that are alive; `undefined` when nobody said. */
-  memory: { bytes: number; entries: number } | undefined;
+  /** In use now, by the threads that are alive; `undefined` where nobody said. */
+  readonly memory: { bytes: number | undefined; entries: number | undefined };
   /** By operation. */
   readonly latency: Map<string, Distribution>;
   /** By operation and type. */
@@ -30,7 +31,7 @@ export function totalsOf(all: readonly Series[], collector: string, of?: Lane): 
   const names: Bounds = { caches: new Names(MAX_CACHES), operations: new Names(MAX_OPERATIONS), types: new Names(MAX_ERROR_TYPES) };
   const totals: Totals = new Map();
   for (const series of all) {
-    if (series.key[0] !== collector) continue;
+    if (series.key[0] !== collector || series.key[1] === 'reporter') continue;
     // Asked for each, so that a name means the same in the sum and in the figures of one thread.
     const name = names.caches.of(series.key[2]);
     if (of !== undefined && series.lane !== of) continue;
@@ -50,7 +51,7 @@ export function totalsByThread(all: readonly Series[], collector: string): { thr
 function noTotals(): CacheTotals {
   return {
     counts: { hits: 0, misses: 0, sets: 0, deletes: 0, refreshes: 0, failedRefreshes: 0 },
-    memory: undefined,
+    memory: { bytes: undefined, entries: undefined },
     latency: new Map(),
     errors: new Map(),
   };
@@ -64,8 +65,10 @@ function addTo(cache: CacheTotals, { key, words, lane }: Series, names: Bounds):
     case 'memory': {
       // What a thread that has ended had in its memory is gone.
       if (lane.thread() === undefined) return;
-      const [bytes = 0, entries = 0] = new Float64Array(words.buffer, words.byteOffset, 2);
-      cache.memory = { bytes: (cache.memory?.bytes ?? 0) + bytes, entries: (cache.memory?.entries ?? 0) + entries };
+      const { bytes, entries } = readMemory(words);
+      const { memory } = cache;
+      if (bytes !== undefined) memory.bytes = (memory.bytes ?? 0) + bytes;
+      if (entries !== undefined) memory.entries = (memory.entries ?? 0) + entries;
       return;
     }
     case 'latency': {

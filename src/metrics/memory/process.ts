@@ -12,7 +12,7 @@ import { onThreadDeath } from '../../core/deaths.js';
 import { report } from '../../core/report.js';
 import { StoreError } from '../../core/errors.js';
 import { Arena, type ArenaLane } from './arena.js';
-import type { Memory, Series, SeriesKey } from './memory.js';
+import { type Memory, type Series, type SeriesKey, startAnew } from './memory.js';
 import { PrivateMemory } from './private.js';
 
 /** Bumped when messages or arenas change in a way that an older copy of the package would misread. */
@@ -87,7 +87,7 @@ class ProcessMemory implements Memory {
     for (const { key, words, lane: other } of this.#arena.series()) {
       if (other !== lane) continue;
       this.#mine.set(JSON.stringify(key), words);
-      if (key[1] === 'memory') words.fill(0);
+      startAnew(key, words);
     }
   }
 
