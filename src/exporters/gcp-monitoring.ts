@@ -107,7 +107,7 @@ export class GCPCloudMonitoringMetrics extends CountingMetrics {
     this.#clock = options.clock ?? systemClock;
     this.#ownsClient = options.client === undefined;
     this.#client = options.client ?? connect(options.projectId);
-    this.#reporter = this.reporter();
+    this.#reporter = this.reporter('GCPCloudMonitoringMetrics');
     this.#schedule(this.#interval);
   }
 

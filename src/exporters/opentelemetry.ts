@@ -104,7 +104,7 @@ export class OpenTelemetryMetrics extends CountingMetrics {
     this.#tracer = tracing ? tracerOf(options, meterName) : undefined;
     const tracer = this.#tracer;
     if (tracer) this.traceLoad = (cacheName) => traceLoad(tracer, cacheName);
-    this.#stop = feed(meter, () => this.totals(), this.reporter());
+    this.#stop = feed(meter, () => this.totals(), this.reporter('OpenTelemetryMetrics'));
   }
 
   override recordBackgroundRefresh(cacheName: string, detail: Parameters<MetricsCollector['recordBackgroundRefresh']>[1] = {}): void {

@@ -110,8 +110,8 @@ export abstract class CountingMetrics implements MetricsCollector {
   }
 
   /** For collectors that send: whether this thread is the one that does. */
-  protected reporter(): Reporter {
-    return new Reporter(this.#memory, this.#ledger.collector, this.constructor.name);
+  protected reporter(exporter: string): Reporter {
+    return new Reporter(this.#memory, this.#ledger.collector, exporter);
   }
 
   protected totalsByThread(): ReturnType<typeof totalsByThread> {
