@@ -21,8 +21,8 @@ export interface OpenTelemetryMeter {
   createHistogram(name: string, options?: InstrumentOptions): { record(value: number, attributes?: Attributes): void };
   createObservableGauge(name: string, options?: InstrumentOptions): object;
   // `never`: the API's own types, which these must not know.
-  addBatchObservableCallback(callback: (result: never) => void, observables: never[]): void;
-  removeBatchObservableCallback(callback: (result: never) => void, observables: never[]): void;
+  addBatchObservableCallback(callback: never, observables: never[]): void;
+  removeBatchObservableCallback(callback: never, observables: never[]): void;
 }
 
 /** What is called of a `Span`. */
@@ -204,9 +204,9 @@ function feed(meter: OpenTelemetryMeter, totals: () => Totals, reporter: Reporte
     }
   };
   const gauges = [bytes, entries] as never[];
-  meter.addBatchObservableCallback(collect, gauges);
+  meter.addBatchObservableCallback(collect as never, gauges);
   return () => {
-    meter.removeBatchObservableCallback(collect, gauges);
+    meter.removeBatchObservableCallback(collect as never, gauges);
     reporter.retire();
   };
 }

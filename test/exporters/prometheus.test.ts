@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { Registry } from 'prom-client';
+import { type OpenMetricsContentType, Registry } from 'prom-client';
 import { InMemCache, InMemoryMetrics, InstrumentedStorage, cache } from '../../dist/index.js';
 import { PrometheusMetrics } from '../../dist/exporters/index.js';
 import { spawnNode, tempDir, until } from '../support/process.js';
@@ -71,7 +71,7 @@ test('only the documented names and labels are there', async (t) => {
     'advanced_caching_operations_total',
     'advanced_caching_refreshes_total',
   ]);
-  const labels = new Set(series.flatMap((one) => [...one.matchAll(/[{,](\w+)="/g)].map((match) => match[1])));
+  const labels = new Set(series.flatMap((one) => [...one.matchAll(/[{,](\w+)="/g)].map((match) => match[1] as string)));
   t.deepEqual([...labels].sort(), ['cache', 'error_type', 'le', 'op', 'result']);
 });
 
@@ -84,7 +84,8 @@ withPrometheus('promtool accepts the text, before and after there is something t
 });
 
 test('a registry of OpenMetrics gets its own spelling', async (t) => {
-  const registry = new Registry(Registry.OPENMETRICS_CONTENT_TYPE as never);
+  const registry = new Registry();
+  (registry as unknown as Registry<OpenMetricsContentType>).setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   const { metrics } = prometheus({ registry });
   record(metrics);
   for (let scrape = 0; scrape < 2; scrape++) {
