@@ -42,14 +42,12 @@ export function timeSeriesOf(totals: Totals, { prefix, resource, since, now }: S
   const endTime = timestamp(Math.max(now, since + 1));
   const cumulative = { startTime: timestamp(since), endTime };
 
-  const counter = (name: string, labels: Labels, count: number): TimeSeries => ({
-    metric: { type: `${prefix}/${name}`, labels },
-    resource,
-    metricKind: 'CUMULATIVE',
-    valueType: 'INT64',
-    unit: '1',
-    points: [{ interval: cumulative, value: { int64Value: String(count) } }],
-  });
+  /** What never happened isn't sent: samples are what Cloud Monitoring is paid for. */
+  const counter = (name: string, labels: Labels, count: number): TimeSeries[] => {
+    if (count === 0) return [];
+    const points = [{ interval: cumulative, value: { int64Value: String(count) } }] as const;
+    return [{ metric: { type: `${prefix}/${name}`, labels }, resource, metricKind: 'CUMULATIVE', valueType: 'INT64', unit: '1', points }];
+  };
   const gauge = (name: string, unit: string, labels: Labels, value: number | undefined): TimeSeries[] => {
     if (value === undefined) return [];
     const points = [{ interval: { endTime }, value: { int64Value: String(Math.round(value)) } }] as const;
@@ -65,13 +63,15 @@ export function timeSeriesOf(totals: Totals, { prefix, resource, since, now }: S
   });
 
   return [...totals].flatMap(([cache, { counts, latency, errors, memory }]) => [
-    counter('lookups', { cache, result: 'hit' }, counts.hits),
-    counter('lookups', { cache, result: 'miss' }, counts.misses),
-    counter('operations', { cache, op: 'set' }, counts.sets),
-    counter('operations', { cache, op: 'delete' }, counts.deletes),
-    counter('refreshes', { cache, result: 'success' }, counts.refreshes),
-    counter('refreshes', { cache, result: 'failure' }, counts.failedRefreshes),
-    ...[...errors].flatMap(([op, types]) => [...types].map(([error_type, count]) => counter('errors', { cache, op, error_type }, count))),
+    ...counter('lookups', { cache, result: 'hit' }, counts.hits),
+    ...counter('lookups', { cache, result: 'miss' }, counts.misses),
+    ...counter('operations', { cache, op: 'set' }, counts.sets),
+    ...counter('operations', { cache, op: 'delete' }, counts.deletes),
+    ...counter('refreshes', { cache, result: 'success' }, counts.refreshes),
+    ...counter('refreshes', { cache, result: 'failure' }, counts.failedRefreshes),
+    ...[...errors].flatMap(([op, types]) =>
+      [...types].flatMap(([error_type, count]) => counter('errors', { cache, op, error_type }, count)),
+    ),
     ...[...latency].map(([op, all]) => durations({ cache, op }, all)),
     ...gauge('memory/bytes', 'By', { cache }, memory.bytes),
     ...gauge('memory/entries', '1', { cache }, memory.entries),

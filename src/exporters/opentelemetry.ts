@@ -15,9 +15,13 @@ interface InstrumentOptions {
   readonly advice?: { explicitBucketBoundaries: number[] };
 }
 
+interface Counter {
+  add(value: number, attributes?: Attributes): void;
+}
+
 /** What is called of a `Meter` of `@opentelemetry/api`. */
 export interface OpenTelemetryMeter {
-  createCounter(name: string, options?: InstrumentOptions): { add(value: number, attributes?: Attributes): void };
+  createCounter(name: string, options?: InstrumentOptions): Counter;
   createHistogram(name: string, options?: InstrumentOptions): { record(value: number, attributes?: Attributes): void };
   createObservableGauge(name: string, options?: InstrumentOptions): object;
   // `never`: the API's own types, which these must not know.
@@ -186,14 +190,18 @@ function feed(meter: OpenTelemetryMeter, totals: () => Totals, reporter: Reporte
     if (!reporter.isOne()) return;
     for (const [name, { counts, latency, errors: failed, memory }] of news) {
       const of = (more: Attributes = {}): Attributes => ({ 'cache.name': name, ...more });
-      lookups.add(counts.hits, of({ 'cache.result': 'hit' }));
-      lookups.add(counts.misses, of({ 'cache.result': 'miss' }));
-      operations.add(counts.sets, of({ 'cache.operation': 'set' }));
-      operations.add(counts.deletes, of({ 'cache.operation': 'delete' }));
-      refreshes.add(counts.refreshes, of({ 'cache.result': 'success' }));
-      refreshes.add(counts.failedRefreshes, of({ 'cache.result': 'failure' }));
+      const add = (counter: Counter, count: number, attributes: Attributes): void => {
+        // What never happened is no series.
+        if (count > 0) counter.add(count, of(attributes));
+      };
+      add(lookups, counts.hits, { 'cache.result': 'hit' });
+      add(lookups, counts.misses, { 'cache.result': 'miss' });
+      add(operations, counts.sets, { 'cache.operation': 'set' });
+      add(operations, counts.deletes, { 'cache.operation': 'delete' });
+      add(refreshes, counts.refreshes, { 'cache.result': 'success' });
+      add(refreshes, counts.failedRefreshes, { 'cache.result': 'failure' });
       for (const [operation, types] of failed) {
-        for (const [type, count] of types) errors.add(count, of({ 'cache.operation': operation, 'error.type': type }));
+        for (const [type, count] of types) add(errors, count, { 'cache.operation': operation, 'error.type': type });
       }
       for (const [operation, all] of latency) {
         const attributes = of({ 'cache.operation': operation });

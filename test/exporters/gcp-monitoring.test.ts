@@ -100,9 +100,17 @@ test('what is sent is what Cloud Monitoring reads: real protobuf, over gRPC', as
   }
 });
 
+/** 480 series: three requests. */
+function fill(metrics: GCPCloudMonitoringMetrics): void {
+  for (let i = 0; i < 80; i++) {
+    for (const record of ['recordHit', 'recordMiss', 'recordSet', 'recordDelete'] as const) metrics[record](`cache ${i}`);
+    for (const success of [true, false]) metrics.recordBackgroundRefresh(`cache ${i}`, { success });
+  }
+}
+
 test('at most one point a series each interval, at most 200 series a request, each series once', async (t) => {
   const { metrics, requests, pass, clock } = await start(t, { interval: 30 });
-  for (let i = 0; i < 80; i++) metrics.recordHit(`cache ${i}`);
+  fill(metrics);
   await pass(29.9, 0);
   t.is(requests.length, 0);
   for (let round = 1; round <= 3; round++) {
@@ -124,7 +132,7 @@ test('at most one point a series each interval, at most 200 series a request, ea
 test('when it is told to slow down it does, tells of it once, and loses nothing', async (t) => {
   const monitoring = await start(t, { interval: 10 });
   const { metrics, requests, clock, errors } = monitoring;
-  for (let i = 0; i < 80; i++) metrics.recordHit(`cache ${i}`);
+  fill(metrics);
   monitoring.status = 8;
   /** Lets time pass until the timer fires, and waits for what it does; answers how long it took, in seconds. */
   const fire = async (count: number): Promise<number> => {
@@ -161,7 +169,7 @@ test('when it is told to slow down it does, tells of it once, and loses nothing'
 
 test('another refusal concerns its own batch', async (t) => {
   const monitoring = await start(t, { interval: 10 });
-  for (let i = 0; i < 80; i++) monitoring.metrics.recordHit(`cache ${i}`);
+  fill(monitoring.metrics);
   monitoring.status = 3;
   await monitoring.pass(10, 3);
   await until(() => monitoring.errors.length === 1, { what: 'the error' });
