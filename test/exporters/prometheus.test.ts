@@ -121,7 +121,7 @@ withPrometheus('a real Prometheus scrapes it, and computes hit rate and quantile
   });
   const api = await until(() => /msg="Listening on" address=(\S+)/.exec(log)?.[1], {
     what: `Prometheus listens (${log})`,
-    deadline: 15_000,
+    deadline: 60_000,
   });
   const query = async (expression: string): Promise<number | undefined> => {
     const response = await fetch(`http://${api}/api/v1/query?query=${encodeURIComponent(expression)}`);
@@ -130,7 +130,7 @@ withPrometheus('a real Prometheus scrapes it, and computes hit rate and quantile
     return value === undefined ? undefined : Number(value);
   };
   const rate = 'sum(shop_lookups_total{result="hit"}) / sum(shop_lookups_total)';
-  t.is(await until(() => query(rate), { what: 'a scrape', deadline: 20_000 }), 0.75);
+  t.is(await until(() => query(rate), { what: 'a scrape', deadline: 60_000 }), 0.75);
   const quantile = (await query('histogram_quantile(0.5, shop_operation_duration_seconds_bucket{op="load"})')) ?? 0;
   t.true(quantile > 0.01 && quantile <= 0.025);
   t.is(await query('up'), 1);
