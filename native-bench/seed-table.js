@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InMemCache, InMemoryMetrics, bg, cache, configure } from 'advanced-caching';
 import { loop } from './harness.js';
+import { table } from './support/results.js';
 import { inRounds } from './support/rounds.js';
 
 /** @type {Readonly<Record<string, number>>} */
@@ -52,20 +53,20 @@ try {
     { name: '@cache SWR stale', run: loop('sum += stale();', { stale }) },
     { name: '@cache + metrics', run: loop('sum += metered();', { metered }) },
   ]);
-  console.log(
-    `  ${''.padEnd(24)} ${'Python, M/s'.padStart(12)} ${'here, M/s'.padStart(12)} ${'here, ns'.padStart(10)} ${'ratio'.padStart(8)}`,
-  );
-  for (const { name, ns } of rows) {
-    const python = /** @type {number} */ (PYTHON[name]);
-    const rate = 1000 / ns;
-    const figures = [
-      python.toFixed(1).padStart(12),
-      rate.toFixed(1).padStart(12),
-      ns.toFixed(1).padStart(10),
-      `${(rate / python).toFixed(1)} ×`.padStart(8),
-    ];
-    console.log(`  ${name.padEnd(24)} ${figures.join(' ')}`);
-  }
+  table({
+    title: "The seed's seven rows, in millions a second",
+    columns: [
+      { key: 'name', label: 'what' },
+      { key: 'python', label: 'Python' },
+      { key: 'rate', label: 'here' },
+      { key: 'ns', label: 'here', unit: 'ns' },
+      { key: 'ratio', label: 'ratio', unit: '×' },
+    ],
+    rows: rows.map(({ name, ns }) => {
+      const python = /** @type {number} */ (PYTHON[name]);
+      return { name, python, rate: 1000 / ns, ns, ratio: 1000 / ns / python };
+    }),
+  });
 } finally {
   await bg.shutdown();
   rmSync(directory, { recursive: true, force: true });

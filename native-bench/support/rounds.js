@@ -1,7 +1,9 @@
 // @ts-check
 /** Many subjects beside one, in one process: each round runs a block of each, beginning with another one each time. */
 
-const isQuick = process.argv.includes('--quick');
+import { bars, isQuick, progress, table } from './results.js';
+import { quantile, spread } from './stats.js';
+
 const ROUNDS = isQuick ? 5 : 31;
 /** Milliseconds of a block, and of a subject's warm-up. */
 const BLOCK = isQuick ? 1 : 4;
@@ -9,7 +11,7 @@ const WARM_UP = isQuick ? 20 : 120;
 
 /**
  * @typedef {{ name: string, run: (n: number) => unknown }} Subject
- * @typedef {{ name: string, ns: number, ratio: number, low: number, high: number }} Row
+ * @typedef {{ name: string, ns: number, ratio: number, low: number, high: number, samples: number }} Row
  * `ratio`: how many times the first subject's cost, the median of the rounds' ratios; half of them are between `low` and `high`
  */
 
@@ -32,13 +34,13 @@ async function blockOf({ run }) {
   return calls;
 }
 
-/** @param {number[]} numbers @param {number} share */
-const quantile = (numbers, share) => numbers.sort((a, b) => a - b)[Math.round((numbers.length - 1) * share)] ?? NaN;
-
 /** @param {Subject[]} subjects the first is what the others are compared to @returns {Promise<Row[]>} */
 export async function inRounds(subjects) {
   const blocks = [];
-  for (const subject of subjects) blocks.push({ ...subject, calls: await blockOf(subject), costs: /** @type {number[]} */ ([]) });
+  for (const subject of subjects) {
+    progress(subject.name);
+    blocks.push({ ...subject, calls: await blockOf(subject), costs: /** @type {number[]} */ ([]) });
+  }
   // A moment without work, so that the compiler's threads and the pulse have had theirs.
   await new Promise((resolve) => setTimeout(resolve, 20));
   for (let round = 0; round < ROUNDS; round++) {
@@ -49,23 +51,26 @@ export async function inRounds(subjects) {
   }
   const first = [...(blocks[0]?.costs ?? [])];
   return blocks.map(({ name, costs }) => {
-    const ratios = costs.map((cost, i) => cost / /** @type {number} */ (first[i]));
-    return {
-      name,
-      ns: quantile([...costs], 0.5),
-      ratio: quantile(ratios, 0.5),
-      low: quantile(ratios, 0.25),
-      high: quantile(ratios, 0.75),
-    };
+    const { median: ratio, low, high, samples } = spread(costs.map((cost, i) => cost / /** @type {number} */ (first[i])));
+    return { name, ns: quantile(costs, 0.5), ratio, low, high, samples };
   });
 }
 
 /** @param {string} title @param {Row[]} rows */
 export function tell(title, rows) {
-  console.log(`\n${title}`);
-  for (const { name, ns, ratio, low, high } of rows) {
-    console.log(
-      `  ${name.padEnd(50)} ${ns.toFixed(1).padStart(9)} ns  × ${ratio.toFixed(2).padStart(6)}  (${low.toFixed(2)}–${high.toFixed(2)})`,
-    );
-  }
+  table({
+    title,
+    columns: [
+      { key: 'name', label: 'what' },
+      { key: 'ns', label: 'cost', unit: 'ns' },
+      { key: 'ratio', label: 'to the first', unit: '×' },
+    ],
+    rows: rows.map(({ name, ns, ratio, low, high, samples }) => ({ name, ns, ratio: { median: ratio, low, high, samples } })),
+  });
+  bars({
+    title,
+    unit: '×',
+    mark: { at: 1, label: 'the first' },
+    bars: rows.map(({ name, ratio, low, high }) => ({ label: name, value: ratio, low, high })),
+  });
 }

@@ -4,6 +4,7 @@ import { checkBoolean, checkOptions } from '../core/options.js';
 import { linkClient } from '../link/thread/link-client.js';
 import { closeDirectory } from '../mirror/directory.js';
 import { background, type BackgroundFactory } from './background.js';
+import { readKeyed } from './keyed-read.js';
 import type { MirrorStatus } from './mirror.js';
 import { read } from './read.js';
 import { backgrounds, dedicatedThreadStatus, mirrors, stopDedicatedThread, writers } from './registry.js';
@@ -33,9 +34,12 @@ export interface Health extends BackgroundStatus {
   readonly ready: boolean;
 }
 
+/** Follows a value; `read.keyed` follows records. */
+export type Read = typeof read & { readonly keyed: typeof readKeyed };
+
 export interface Bg extends BackgroundFactory {
   write: Write;
-  read: typeof read;
+  read: Read;
   /**
    * Stops every writer, mirror, thread and socket that this thread made. Idempotent; leaves nothing that keeps the process
    * alive, and may be followed by new registrations. Keys of the host go to another process at once.
@@ -115,7 +119,7 @@ async function within(work: Promise<unknown>, limit: number): Promise<void> {
  */
 export const bg: Bg = Object.assign(((...args: Parameters<BackgroundFactory>) => background(...args)) as BackgroundFactory, {
   write,
-  read,
+  read: Object.assign(((...args) => read(...args)) as typeof read, { keyed: readKeyed }),
   shutdown,
   status,
 });

@@ -6,7 +6,7 @@ import { DEFAULT_MAX_BYTES } from '../core/snapshot.js';
 import { linkClient, type LinkHandle } from '../link/thread/link-client.js';
 import { findRing, seekRing } from '../mirror/directory.js';
 import { type Ring, type RingState, readHealth } from '../mirror/layout.js';
-import { createReader, type Reader } from '../mirror/reader.js';
+import { createReader, type Reader, type ReaderOptions } from '../mirror/reader.js';
 import { watch } from '../mirror/watch.js';
 import { coldRing, placeSettings } from './host-ring.js';
 import type { Source } from './source.js';
@@ -14,7 +14,7 @@ import type { Source } from './source.js';
 /** How long (milliseconds) a writer in this process has to show up before one is looked for in other processes. */
 const OWN_PROCESS_FIRST = 20;
 
-export interface RingSourceOptions {
+export interface RingSourceOptions<T> {
   readonly key: string;
   /** A writer's ring, for which the writer speaks to the link. Default: the process's, else one with what the host's last writer left. */
   readonly ring?: Ring;
@@ -24,12 +24,14 @@ export interface RingSourceOptions {
   readonly freeze: boolean;
   readonly serializer: Serializer | undefined;
   readonly onError: OnError | undefined;
+  /** Default: of whole values. */
+  readonly makeReader?: ((options: ReaderOptions) => Reader<T>) | undefined;
 }
 
 /** Reads from a ring: one that this process has, or one that the link thread fills from another process of the host. */
 export class RingSource<T> implements Source<T> {
   readonly read: () => T | undefined;
-  readonly #options: RingSourceOptions;
+  readonly #options: RingSourceOptions<T>;
   readonly #reader: Reader<T>;
   readonly #wakers = new Set<() => void>();
   #ring: Ring;
@@ -42,10 +44,10 @@ export class RingSource<T> implements Source<T> {
   #refusedAtStart = 0;
   #closed = false;
 
-  constructor(options: RingSourceOptions) {
-    const { key, maxBytes, freeze, serializer, onError } = options;
+  constructor(options: RingSourceOptions<T>) {
+    const { key, maxBytes, freeze, serializer, onError, makeReader = createReader<T> } = options;
     this.#options = options;
-    this.#reader = createReader<T>({
+    this.#reader = makeReader({
       key,
       // What is in this process's memory is the writer's business; the limit is for what comes from outside.
       maxBytes: maxBytes ?? Number.POSITIVE_INFINITY,

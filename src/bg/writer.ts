@@ -8,13 +8,16 @@ import type { Serializer } from '../core/serializer.js';
 import type { SnapshotMeta } from '../core/snapshot.js';
 import type { CacheStorage } from '../core/store.js';
 import { linkClient, type LinkHandle } from '../link/thread/link-client.js';
+import { createKeyedReader } from '../keyed/reader.js';
 import { emitError, emitPublish, emitRefresh, emitTakeover } from '../metrics/events.js';
 import { announceRing, seekRing, withdrawRing } from '../mirror/directory.js';
 import { holderOf, type Ring } from '../mirror/layout.js';
 import { placeSettings } from './host-ring.js';
+import type { Reader } from '../mirror/reader.js';
 import { createMirror, type Mirror } from './mirror.js';
 import { holdProcess, writers } from './registry.js';
-import type { Engine, WriterEvents, WriterPlan } from './ring-writer.js';
+import type { WriterPlan } from './plan.js';
+import type { Engine, WriterEvents } from './ring-writer.js';
 import { RingSource } from './ring-source.js';
 import { takeRing } from './writer-ring.js';
 
@@ -80,6 +83,9 @@ export interface WriterOptions {
   /** Makes what runs the loader. */
   readonly makeEngine: (ring: Ring, events: WriterEvents) => Engine;
 }
+
+/** What the lookups of a writer itself keep decoded. */
+const WRITERS_MEMO = { maxEntries: 1000, maxBytes: 1024 * 1024 };
 
 /** Registers a writer for a key and starts it. */
 export function createWriter<T>(options: WriterOptions): Writer<T> {
@@ -158,6 +164,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
     freeze: true,
     serializer: options.serializer,
     onError,
+    makeReader: plan.keyed ? (common) => createKeyedReader({ ...common, memo: WRITERS_MEMO }) as unknown as Reader<T> : undefined,
   });
   const release = options.ref ? holdProcess() : (): void => {};
 

@@ -103,23 +103,29 @@ export function syncCall(setup: Setup<SyncCacheStorage>, answers: Answers, table
     }
   };
 
+  const refreshed = (key: string): void => {
+    refreshing.delete(key);
+    const node = table?.nodes.get(key);
+    if (node?.refresher === answers) node.refresher = undefined;
+  };
+
   const refresh = (self: unknown, args: Args, key: string): void => {
     const started = recorder.start();
     const failed = (error: unknown): void => recorder.refreshFailed(started, error);
     const found = find(key);
     // Someone else loaded it, or invalidated it, since it was seen stale.
-    if (!found || source.now() < found.freshUntil || flights.joinable(key)) return void refreshing.delete(key);
+    if (!found || source.now() < found.freshUntil || flights.joinable(key)) return refreshed(key);
     try {
       const result = load(self, args, key);
       if (isThenable(result)) {
-        (result as Promise<unknown>).then(() => recorder.refreshed(started), failed).finally(() => refreshing.delete(key));
+        (result as Promise<unknown>).then(() => recorder.refreshed(started), failed).finally(() => refreshed(key));
         return;
       }
       recorder.refreshed(started);
     } catch (error) {
       failed(error);
     }
-    refreshing.delete(key);
+    refreshed(key);
   };
 
   return (self, args, key) => {
@@ -132,7 +138,9 @@ export function syncCall(setup: Setup<SyncCacheStorage>, answers: Answers, table
       // Not in the caller's time: a synchronous function would make it wait.
       setImmediate(refresh, self, args, key);
     }
-    return found instanceof Node ? answers.ofNode(found) : answers.of(found.value);
+    if (!(found instanceof Node)) return answers.of(found.value);
+    if (worth === 'stale' && table?.isSystem && refreshing.has(key)) found.refresher = answers;
+    return answers.ofNode(found);
   };
 }
 
