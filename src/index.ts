@@ -34,7 +34,7 @@ export {
   ViewExpiredError,
   WireFormatError,
 } from './core/errors.js';
-export type { MetricsCollector } from './core/metrics.js';
+export type { LoadTrace, MetricsCollector } from './core/metrics.js';
 export type { OnError } from './core/report.js';
 export type { Serializer } from './core/serializer.js';
 export { isCacheStorage, isSyncCacheStorage } from './core/store.js';
@@ -44,8 +44,10 @@ export type { KeyedChange } from './keyed/feed.js';
 export type { KeyedLookups, KeyedView, Lookups } from './keyed/lookups.js';
 export type { KeyedFigures } from './keyed/reader.js';
 export { guardMetrics } from './metrics/guard.js';
+export type { ErrorEvent, HitEvent, LoadEvent, MissEvent, PublishEvent, TakeoverEvent } from './metrics/events.js';
 export { InMemoryMetrics } from './metrics/in-memory.js';
-export type { CacheCounts, LatencyStats, MemoryStats, MetricsStats } from './metrics/in-memory.js';
+export type { InMemoryMetricsOptions, ThreadStats } from './metrics/in-memory.js';
+export type { CacheCounts, LatencyStats, MemoryStats, MetricsStats } from './metrics/stats.js';
 export { NULL_METRICS } from './metrics/null.js';
 export type { Loader, LoaderContext } from './scheduler/loader.js';
 export { piscinaLoader } from './scheduler/piscina.js';

@@ -4,6 +4,7 @@ import { StoppedError } from '../core/errors.js';
 import { checkOptions, refuse } from '../core/options.js';
 import { report } from '../core/report.js';
 import { isCacheStorage, type CacheStorage } from '../core/store.js';
+import { emitError, emitRefresh } from '../metrics/events.js';
 import { runLoader } from '../scheduler/loader.js';
 import { Repeater } from '../scheduler/repeater.js';
 import { checkRefreshOptions, freshFor, intervalOf, type RefreshOptions } from './options.js';
@@ -89,14 +90,18 @@ function inThread<R>(interval: Duration, options: BackgroundOptions, fn: () => R
       await kept.setEntry(key, { value, createdAt: madeAt.wall / 1000, freshUntil: (madeAt.wall + fresh) / 1000 });
     } catch (error) {
       metrics?.recordError(name, { operation: 'set', errorType: error instanceof Error ? error.name : 'Error' });
+      emitError(name, 'set', error);
       report(error, onError, `the store of '${key}'`);
     }
   }
 
   async function run(signal: AbortSignal): Promise<void> {
     const startedAt = systemClock.monotonic();
-    const record = (success: boolean): void =>
-      metrics?.recordBackgroundRefresh(name, { success, durationSeconds: (systemClock.monotonic() - startedAt) / 1000 });
+    const record = (failure?: { readonly error: unknown }): void => {
+      const durationSeconds = (systemClock.monotonic() - startedAt) / 1000;
+      metrics?.recordBackgroundRefresh(name, { success: failure === undefined, durationSeconds });
+      emitRefresh(name, key, durationSeconds, failure);
+    };
     thrown = undefined;
     try {
       let result: R;
@@ -117,9 +122,9 @@ function inThread<R>(interval: Duration, options: BackgroundOptions, fn: () => R
         });
         adopt(value, true);
       }
-      record(true);
+      record();
     } catch (error) {
-      record(false);
+      record({ error });
       throw error;
     }
   }

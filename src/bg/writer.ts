@@ -9,6 +9,7 @@ import type { SnapshotMeta } from '../core/snapshot.js';
 import type { CacheStorage } from '../core/store.js';
 import { linkClient, type LinkHandle } from '../link/thread/link-client.js';
 import { createKeyedReader } from '../keyed/reader.js';
+import { emitError, emitPublish, emitRefresh, emitTakeover } from '../metrics/events.js';
 import { announceRing, seekRing, withdrawRing } from '../mirror/directory.js';
 import { holderOf, type Ring } from '../mirror/layout.js';
 import { placeSettings } from './host-ring.js';
@@ -119,6 +120,8 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       lastDurationMs = durationMs;
       setState('live');
       metrics?.recordBackgroundRefresh(name, { success: true, durationSeconds: durationMs / 1000 });
+      emitRefresh(name, key, durationMs / 1000);
+      emitPublish({ cache: name, key, scope, epoch: meta.epoch, version: meta.version });
       if (store) void keep(store, meta);
     },
     onFailed(error, durationMs) {
@@ -127,6 +130,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       lastDurationMs = durationMs;
       if (state === 'live') setState('interrupted');
       metrics?.recordBackgroundRefresh(name, { success: false, durationSeconds: durationMs / 1000 });
+      emitRefresh(name, key, durationMs / 1000, { error });
       fail(error);
     },
   });
@@ -137,6 +141,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       await kept.setEntry(key, { value, createdAt: meta.createdAt / 1000, freshUntil: (meta.createdAt + meta.freshFor) / 1000 });
     } catch (error) {
       metrics?.recordError(name, { operation: 'set', errorType: error instanceof Error ? error.name : 'Error' });
+      emitError(name, 'set', error);
       report(error, onError, `the store of '${key}'`);
     }
   }
@@ -169,6 +174,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       {
         onGranted(lead) {
           setState('initializing');
+          emitTakeover({ cache: name, key, scope, epoch: lead.epoch });
           try {
             engine.lead(lead);
           } catch (error) {

@@ -3,6 +3,7 @@ import { TimeoutError } from '../core/errors.js';
 import type { MetricsCollector } from '../core/metrics.js';
 import { type OnError, report, toError } from '../core/report.js';
 import { type CacheStorage, type OnFault, isSyncCacheStorage } from '../core/store.js';
+import { errorTypeOf } from '../metrics/events.js';
 import { isThenable } from '../concurrency/single-flight.js';
 import type { Answer } from '../concurrency/answer.js';
 
@@ -106,8 +107,7 @@ export class Tier {
 
   #count(operation: string, error: unknown): void {
     const { name, metrics } = this.#context;
-    const errorType = error instanceof Error ? error.name : typeof error;
-    metrics?.recordError(name, { operation, errorType, metadata: { tier: this.#number } });
+    metrics?.recordError(name, { operation, errorType: errorTypeOf(error), metadata: { tier: this.#number } });
   }
 
   get #label(): string {
