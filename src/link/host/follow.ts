@@ -32,7 +32,17 @@ export function followHost(options: HostLinkOptions & FollowerEvents): Follower 
   return new HostFollower(options);
 }
 
-/** A follower with the two handles that a candidate needs: a turn before each connection, and a way to stand aside. */
+/** What a candidate needs of its follower besides following. */
+export interface Candidacy {
+  /** Asked before each connection; `true`: there is nobody to connect to, since this is the writer now. */
+  contend(): Promise<boolean>;
+  /** Whether this process goes before others in a race, and asks a writer to make room for it. */
+  readonly prefers: boolean;
+  /** Milliseconds that the others leave to those. */
+  readonly courtesy: number;
+}
+
+/** A follower with the handles that a candidate needs: a turn before each connection, and a way to stand aside. */
 export class HostFollower implements Follower {
   readonly file: SnapshotFile;
   readonly #options: HostLinkOptions & FollowerEvents;
@@ -40,8 +50,7 @@ export class HostFollower implements Follower {
   readonly #ref: boolean;
   readonly #pollInterval: number;
   readonly #puller: Puller;
-  /** Asked before each connection; `true`: there is nobody to connect to, since this is the writer now. */
-  readonly #contend: (() => Promise<boolean>) | undefined;
+  readonly #candidacy: Candidacy | undefined;
   #state: LinkState = 'connecting';
   #connection: WriterConnection | undefined;
   #attempt: Promise<void> | undefined;
@@ -54,7 +63,7 @@ export class HostFollower implements Follower {
   /** The failures of each kind in a row are told once. */
   readonly #told = new Map<'read' | 'connect', string>();
 
-  constructor(options: HostLinkOptions & FollowerEvents, contend?: () => Promise<boolean>) {
+  constructor(options: HostLinkOptions & FollowerEvents, candidacy?: Candidacy) {
     const { place, key, maxBytes = DEFAULT_MAX_BYTES, pollInterval = 1000, clock = systemClock, ref = false } = options;
     checkKey('key', key);
     checkCount('maxBytes', maxBytes);
@@ -63,7 +72,7 @@ export class HostFollower implements Follower {
     this.#clock = clock;
     this.#ref = ref;
     this.#pollInterval = pollInterval;
-    this.#contend = contend;
+    this.#candidacy = candidacy;
     this.file = new SnapshotFile(place, key, { maxBytes, clock });
     this.#puller = new Puller(this.file, {
       onSnapshot: (snapshot) => this.#guard(() => options.onSnapshot(snapshot)),
@@ -79,6 +88,11 @@ export class HostFollower implements Follower {
 
   poke(): void {
     if (this.#state !== 'closed' && this.#state !== 'leading') void this.#puller.pull();
+  }
+
+  /** Tells the writer of news that it may not have yet. */
+  ask(news: News): void {
+    this.#connection?.ask(news);
   }
 
   status(): LinkStatus {
@@ -158,7 +172,7 @@ export class HostFollower implements Follower {
   async #tryOnce(): Promise<void> {
     if (this.#isAside() || this.#connection) return;
     try {
-      if (await this.#contend?.()) return;
+      if (await this.#candidacy?.contend()) return;
       const { place, key } = this.#options;
       const token = place.token();
       const path = await writerAddress(place, token, key);
@@ -178,15 +192,17 @@ export class HostFollower implements Follower {
       key: this.#options.key,
       clock: this.#clock,
       ref: this.#ref,
+      prefers: this.#candidacy?.prefers ?? false,
       have: () => this.#puller.have,
       onJoined: () => {
         this.#connections += 1;
         this.#failures = 0;
         this.#told.delete('connect');
       },
-      onHeard: () => {
+      onHeard: (troubled) => {
         this.#lastHeard = this.#clock.monotonic();
-        this.#setState('live');
+        if (troubled) this.#setState('interrupted', new StoreError('The process of this host that follows the fleet has lost it'));
+        else this.#setState('live');
       },
       onNews: (news, confirmedAt) => void this.#onNews(news, confirmedAt),
       onSilence: (error) => this.#setState('interrupted', error),
@@ -214,11 +230,12 @@ export class HostFollower implements Follower {
     this.#setState('interrupted', new StoreError('No writer is connected', error ? { cause: error } : undefined));
     // The last words of a writer may have been lost with it.
     if (joined) void this.#puller.pull();
-    this.#armAttempt(joined ? Math.random() * FIRST_RETRY : this.#backOff());
+    const courtesy = this.#candidacy && !this.#candidacy.prefers ? this.#candidacy.courtesy : 0;
+    this.#armAttempt(joined ? courtesy + Math.random() * FIRST_RETRY : this.#backOff());
   }
 
   #backOff(): number {
-    const delay = Math.min(FIRST_RETRY * 2 ** this.#failures, this.#contend ? LAST_CANDIDATE_RETRY : LAST_RETRY);
+    const delay = Math.min(FIRST_RETRY * 2 ** this.#failures, this.#candidacy ? LAST_CANDIDATE_RETRY : LAST_RETRY);
     this.#failures += 1;
     return delay * (0.5 + Math.random() * 0.5);
   }
