@@ -2,6 +2,7 @@ import { toSeconds } from '../../core/duration.js';
 import type { CacheEntry } from '../../core/entry.js';
 import { StoreError, WireFormatError } from '../../core/errors.js';
 import { checkBoolean, checkKey, checkOptions, refuse } from '../../core/options.js';
+import type { Serializer } from '../../core/serializer.js';
 import type { CacheStorage, OnFault } from '../../core/store.js';
 import { HEADER_BYTES, decodeHeader } from '../../wire/entry.js';
 import { RemoteCalls } from '../remote/calls.js';
@@ -77,6 +78,21 @@ export class RedisCache implements CacheStorage {
     this.#calls = new RemoteCalls({ store: 'RedisCache', isForeign, reason: reasonOf }, this.#settings);
     this.#codec = new EntryCodec('RedisCache', this.#settings);
     this.#lastWritten = this.#settings.dedupeWrites ? new LastWritten() : undefined;
+  }
+
+  /** The client it was made with. */
+  get client(): RedisClient {
+    return this.#client;
+  }
+
+  /** What stands before every key. */
+  get prefix(): string {
+    return this.#prefix;
+  }
+
+  /** What turns its values into bytes and back. */
+  get serializer(): Serializer {
+    return this.#settings.serializer;
   }
 
   // The two that are called most: no `async`, which would cost each of them a Promise more.
@@ -169,7 +185,7 @@ export class RedisCache implements CacheStorage {
     if (seen === undefined) return true;
     if (typeof seen !== 'string' && this.#isFresh(seen)) return false;
     const replaced = await this.#calls.write('set', () =>
-      run(REPLACE, this.#connected(), name, seen, bytes, life > LONGEST ? NEVER : life),
+      run(REPLACE, this.#connected(), [name], seen, bytes, life > LONGEST ? NEVER : life),
     );
     return replaced === 1;
   }
@@ -263,7 +279,7 @@ export class RedisCache implements CacheStorage {
     if (last.isLast(name, digest)) {
       const header = bytes.subarray(0, HEADER_BYTES);
       const isProlonged = await this.#calls.write('set', () =>
-        run(PROLONG, this.#connected(), name, digest, header, life > LONGEST ? NEVER : life),
+        run(PROLONG, this.#connected(), [name], digest, header, life > LONGEST ? NEVER : life),
       );
       if (isProlonged === 1) return;
     }

@@ -1,14 +1,14 @@
-/** Constant texts; every datum goes through KEYS and ARGV. One key each, so that they run in a Cluster. */
+/** Constant texts; every datum goes through KEYS and ARGV. The keys of each are of one slot, so that they run in a Cluster. */
 import { createHash } from 'node:crypto';
 import type { RedisClient } from './client.js';
 import { kindOf } from './replies.js';
 
-interface Script {
+export interface Script {
   readonly text: string;
   readonly sha: string;
 }
 
-const script = (text: string): Script => ({ text, sha: createHash('sha1').update(text).digest('hex') });
+export const script = (text: string): Script => ({ text, sha: createHash('sha1').update(text).digest('hex') });
 
 /** For an entry that expires never, where the scripts below take milliseconds. */
 export const NEVER = '';
@@ -38,17 +38,20 @@ redis.call('SETRANGE', KEYS[1], 0, ARGV[2])
 if ARGV[3] == '${NEVER}' then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return 1`);
 
-/** One round trip where the server knows the script. */
+/** What runs scripts. */
+export type ScriptRunner = Pick<RedisClient, 'eval' | 'evalsha'>;
+
+/** One round trip where the server knows the script. In a Cluster all `keys` are of one slot. */
 export async function run(
   { text, sha }: Script,
-  client: RedisClient,
-  key: string,
+  client: ScriptRunner,
+  keys: readonly string[],
   ...args: (string | Buffer | number)[]
 ): Promise<unknown> {
   try {
-    return await client.evalsha(sha, 1, key, ...args);
+    return await client.evalsha(sha, keys.length, ...keys, ...args);
   } catch (error) {
     if (!(error instanceof Error) || kindOf(error) !== 'NOSCRIPT') throw error;
-    return client.eval(text, 1, key, ...args);
+    return client.eval(text, keys.length, ...keys, ...args);
   }
 }
