@@ -45,17 +45,16 @@ export type ToLink =
   | { readonly type: 'hello'; readonly from: number; readonly wants: readonly string[] }
   | { readonly type: 'want'; readonly to: number; readonly from: number; readonly want: Want }
   | { readonly type: 'drop'; readonly to: number; readonly id: string }
-  | FromFleet;
+  | ({ readonly to: number; readonly id: string } & FleetSaying);
 
-/** What a thread that speaks to Redis tells. */
-export type FromFleet = { readonly to: number; readonly id: string } & (
+/** What a thread with a store tells of a fleet's value. */
+export type FleetSaying =
   | { readonly type: 'snapshot'; readonly snapshot: SharedSnapshot }
   | { readonly type: 'confirmed'; readonly confirmation: Confirmation }
   /** How it stands with Redis; `undefined`: this thread doesn't speak to it any more. */
   | { readonly type: 'heard'; readonly state: 'live' | 'interrupted' | undefined }
   /** Redis has this, which hasn't come here yet. */
-  | { readonly type: 'ask'; readonly news: News }
-);
+  | { readonly type: 'ask'; readonly news: News };
 
 /** The answer of a link thread to the `hello` of the thread `from`, with those of the asked wants that it has; at its birth, to all. */
 export interface Here {
