@@ -52,6 +52,7 @@ class RedisLeader implements Candidate {
   readonly #settings: RedisLinkSettings;
   readonly #follower: RedisFollower;
   readonly #lease: Lease;
+  readonly #unlisten: () => void;
   #phase: 'standing-by' | 'taking-over' | 'leading' | 'closed' = 'standing-by';
   #term: Term | undefined;
   /** What Redis should have if it has nothing newer. */
@@ -83,6 +84,7 @@ class RedisLeader implements Candidate {
       onLook: ({ lease }) => this.#standBy(lease),
       onFree: () => this.#contendIn(Math.random() * SPREAD),
     });
+    this.#unlisten = this.#follower.seat.data.listen({ onUp: () => this.#term?.outbox.hurry() });
     this.#lease = new Lease(this.#follower.seat, settings, {
       onLost: (error) => this.#dismiss(error),
       onRenewed: (isIntact) => {
@@ -126,6 +128,7 @@ class RedisLeader implements Candidate {
       await this.#contending;
       awake.cancel();
       this.#lease.close();
+      this.#unlisten();
     }
     await this.#follower.close();
   }

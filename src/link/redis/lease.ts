@@ -135,7 +135,7 @@ export class Lease {
     for (let attempt = 0; ; attempt++) {
       this.#checkTime();
       const answer = (await this.#data.run(what, WRITE_WITHIN + allowFor(bytes), (client) =>
-        bytes > LARGE ? client.eval(script.text, keys.length, ...keys, ...args()) : run(script, client, keys, ...args()),
+        bytes > LARGE ? client.eval(script.text, keys.length, ...keys, ...args()) : run(script, client, keys, args),
       )) as unknown[];
       const word = answer[0];
       if (word === 'OK' || word === 'MISSING') return answer;
@@ -218,7 +218,7 @@ export class Lease {
   async #ask(what: string, script: Script, ...args: (string | number)[]): Promise<unknown[]> {
     const { names, leaseMs } = this.#settings;
     const keys = [names.value, names.meta, names.lease];
-    const answer = await this.#control.run(what, Math.min(WRITE_WITHIN, leaseMs / 2), (client) => run(script, client, keys, ...args));
+    const answer = await this.#control.run(what, Math.min(WRITE_WITHIN, leaseMs / 2), (client) => run(script, client, keys, () => args));
     return Array.isArray(answer) ? answer : [answer];
   }
 }

@@ -12,7 +12,7 @@ import { type Confirmation, isNewer, type Snapshot } from '../../core/snapshot.j
 import { backoffDelay } from '../../scheduler/backoff.js';
 import type { News } from '../ports.js';
 
-const BACKOFF = { base: 250, max: 5000 };
+const BACKOFF = { base: 250, max: 2000 };
 
 /** A snapshot with the CRC32 of its bytes. */
 export interface Wanted extends Snapshot {
@@ -103,6 +103,14 @@ export class Outbox {
   restore(): void {
     if (!this.#stored || this.#running) return;
     this.#stored = undefined;
+    this.#go();
+  }
+
+  /** Redis can be asked again: a retry that is due later is made now. */
+  hurry(): void {
+    if (!this.#retry) return;
+    this.#retry.cancel();
+    this.#retry = undefined;
     this.#go();
   }
 

@@ -1,7 +1,7 @@
 /** For writers without a lease: several processes, each with a schedule of its own, as the Python library has them. */
 import { crc32 } from 'node:zlib';
 import { SnapshotTooLargeError, StoreError } from '../../core/errors.js';
-import { type SnapshotMeta } from '../../core/snapshot.js';
+import type { SnapshotMeta } from '../../core/snapshot.js';
 import { isCutOff } from '../../stores/redis/client.js';
 import { run } from '../../stores/redis/scripts.js';
 import { RemoteCalls } from '../../stores/remote/calls.js';
@@ -31,13 +31,15 @@ export async function publishUnfenced(
   if (byteLength > maxBytes) throw new SnapshotTooLargeError(`This snapshot has ${byteLength} bytes, more than \`maxBytes\` (${maxBytes})`);
   const fresh = freshFor === Infinity ? 'inf' : Math.round(freshFor);
   const entry = encodeEntry(bytes, (createdAt + freshFor) / 1000, createdAt / 1000);
+  const checksum = crc32(bytes);
   const ms = WRITE_WITHIN + allowFor(byteLength);
   const calls = new RemoteCalls({ store: 'Redis', reason }, { readMs: ms, writeMs: ms, breaker: undefined, clock });
   const [word, epoch, version] = (await calls.write('publish', () => {
     if (isCutOff(store.client)) throw new StoreError("Can't publish: the client has no connection");
-    const age = Math.max(0, Math.round(clock.monotonic() - createdAtMonotonic));
-    const args = [crc32(bytes), byteLength, codec, fresh, age, names.channel, entry];
-    return run(PUBLISH_UNFENCED, store.client, [names.value, names.meta, names.lease], ...args);
+    return run(PUBLISH_UNFENCED, store.client, [names.value, names.meta, names.lease], () => {
+      const age = Math.max(0, Math.round(clock.monotonic() - createdAtMonotonic));
+      return [checksum, byteLength, codec, fresh, age, names.channel, entry];
+    });
   })) as [string, string, string];
   if (word === 'HELD') {
     throw new StoreError(

@@ -185,7 +185,7 @@ export class RedisCache implements CacheStorage {
     if (seen === undefined) return true;
     if (typeof seen !== 'string' && this.#isFresh(seen)) return false;
     const replaced = await this.#calls.write('set', () =>
-      run(REPLACE, this.#connected(), [name], seen, bytes, life > LONGEST ? NEVER : life),
+      run(REPLACE, this.#connected(), [name], () => [seen, bytes, life > LONGEST ? NEVER : life]),
     );
     return replaced === 1;
   }
@@ -279,7 +279,7 @@ export class RedisCache implements CacheStorage {
     if (last.isLast(name, digest)) {
       const header = bytes.subarray(0, HEADER_BYTES);
       const isProlonged = await this.#calls.write('set', () =>
-        run(PROLONG, this.#connected(), [name], digest, header, life > LONGEST ? NEVER : life),
+        run(PROLONG, this.#connected(), [name], () => [digest, header, life > LONGEST ? NEVER : life]),
       );
       if (isProlonged === 1) return;
     }

@@ -41,17 +41,21 @@ return 1`);
 /** What runs scripts. */
 export type ScriptRunner = Pick<RedisClient, 'eval' | 'evalsha'>;
 
-/** One round trip where the server knows the script. In a Cluster all `keys` are of one slot. */
+/**
+ * One round trip where the server knows the script. In a Cluster all `keys` are of one slot.
+ *
+ * @param args made anew for each try, since some say how much time has passed
+ */
 export async function run(
   { text, sha }: Script,
   client: ScriptRunner,
   keys: readonly string[],
-  ...args: (string | Buffer | number)[]
+  args: () => readonly (string | Buffer | number)[],
 ): Promise<unknown> {
   try {
-    return await client.evalsha(sha, keys.length, ...keys, ...args);
+    return await client.evalsha(sha, keys.length, ...keys, ...args());
   } catch (error) {
     if (!(error instanceof Error) || kindOf(error) !== 'NOSCRIPT') throw error;
-    return client.eval(text, keys.length, ...keys, ...args);
+    return client.eval(text, keys.length, ...keys, ...args());
   }
 }
