@@ -59,7 +59,7 @@ export class HostFollower implements Follower {
   #failures = 0;
   #connections = 0;
   #lastHeard: number | undefined;
-  #lastError: Error | undefined;
+  #lastError: { readonly error: Error; readonly at: number } | undefined;
   /** The failures of each kind in a row are told once. */
   readonly #told = new Map<'read' | 'connect', string>();
 
@@ -103,7 +103,8 @@ export class HostFollower implements Follower {
       connections: this.#connections,
       refused: this.#puller.refused,
       readers: 0,
-      lastError: this.#lastError,
+      lastError: this.#lastError?.error,
+      lastErrorAt: this.#lastError?.at,
     };
   }
 
@@ -139,7 +140,7 @@ export class HostFollower implements Follower {
   fail(kind: 'read' | 'connect', thrown: unknown): void {
     if (this.#state === 'closed') return;
     const error = toError(thrown);
-    this.#lastError = error;
+    this.#lastError = { error, at: this.#clock.wall() };
     if (this.#told.get(kind) === error.message) return;
     this.#told.set(kind, error.message);
     report(error, this.#options.onError, 'host link');
@@ -243,7 +244,7 @@ export class HostFollower implements Follower {
   #setState(state: 'live' | 'interrupted', error?: Error): void {
     if (this.#state === state || this.#isAside()) return;
     this.#state = state;
-    if (state === 'interrupted') this.#lastError = error;
+    if (state === 'interrupted' && error) this.#lastError = { error, at: this.#clock.wall() };
     this.#guard(() => this.#options.onState?.(state, error));
   }
 

@@ -5,7 +5,8 @@
  * Python library, `RedisCache.set`). What is handed over is numbered so that numbers never fall:
  *
  * - an announced snapshot keeps the numbers of its writer;
- * - a value that nobody announces gets the version after the last one, in the last one's epoch (0 where there was none);
+ * - a value that nobody announces gets its moment in microseconds as the version, in the last one's epoch (0 where there was none), and at
+ *   least the version after the last one (its writers' clocks may differ). So all who follow it give it the same number;
  * - an announced snapshot whose numbers such values have used up gets the version after the last one, too. A writer with a lease comes with a
  *   higher epoch, so from its next grant on the numbers are its own again.
  */
@@ -39,6 +40,15 @@ export interface Contest {
   onFree(): void;
 }
 
+/** Versions from here on are moments in microseconds (this one is of 1973), not counted. */
+export const FIRST_MOMENT = 1e14;
+
+/** The version of a value that nobody announces. @param createdAt Unix seconds */
+export function momentOf(createdAt: number): number {
+  const moment = Math.round(createdAt * 1e6);
+  return Number.isSafeInteger(moment) ? moment : 0;
+}
+
 type At = News & { readonly at: number };
 
 /** A follower with the handles that a candidate needs: what it sees, and a way to stand aside. */
@@ -59,6 +69,8 @@ export class RedisFollower implements Follower {
   #content: { readonly length: number; readonly checksum: number } | undefined;
   /** Of what was refused last: it is not fetched again. */
   #bad: string | undefined;
+  /** Of what this process had from elsewhere, while it isn't known whether Redis has it, too. */
+  #brought: { readonly createdAt: number; readonly length: number } | undefined;
   #again = false;
   #wanted: At = { ...NO_NEWS, at: 0 };
   #running: Promise<void> | undefined;
@@ -76,6 +88,7 @@ export class RedisFollower implements Follower {
     this.#options = options;
     this.#settings = settings;
     this.#contest = contest;
+    if (settings.last) this.#bring(settings.last);
     const { store, clock, ref, names } = settings;
     this.seat = takeSeat(store.client, clock, ref);
     this.#undo = [
@@ -177,7 +190,7 @@ export class RedisFollower implements Follower {
     const fetched = await this.#fetch(seen);
     if (!fetched) return undefined;
     const { meta, bytes } = fetched;
-    const news = isThere && isSame(meta, this.#there) ? this.#have : meta ? this.#numbered(meta) : this.#next(seen.meta);
+    const news = isThere && isSame(meta, this.#there) ? this.#have : meta ? this.#numbered(meta) : this.#next(seen.meta, fetched.header.createdAt);
     return { ...this.#metaOf(meta, fetched.header, seen), epoch: news.epoch, version: news.version, bytes };
   }
 
@@ -314,6 +327,11 @@ export class RedisFollower implements Follower {
   }
 
   async #judgeAnnounced(meta: Meta, seen: Look): Promise<boolean> {
+    if (this.#have.version >= FIRST_MOMENT && this.#isBrought(meta.at, meta.length) && meta.checksum === this.#content?.checksum) {
+      this.#brought = undefined;
+      this.#there = { epoch: meta.epoch, version: meta.version, at: meta.at };
+      return true;
+    }
     if (isNewer(meta, this.#there)) return this.#takeIn(seen);
     if (isNewer(this.#there, meta)) {
       const { epoch, version } = this.#there;
@@ -333,6 +351,11 @@ export class RedisFollower implements Follower {
   async #judgeUnannounced(seen: Look): Promise<boolean> {
     const { meta, header, mark, lease } = seen;
     if (mark === this.#mark) return true;
+    if (header && this.#isBrought(header.createdAt * 1000, seen.length)) {
+      this.#brought = undefined;
+      this.#mark = mark;
+      return true;
+    }
     if (header && meta && meta.writer !== '' && lease) {
       this.interrupt(new StoreError("Somebody overwrote this snapshot who isn't its writer: what was read last is kept"), 'foreign');
       return false;
@@ -367,7 +390,7 @@ export class RedisFollower implements Follower {
     }
     this.#content = content;
     const snapshot = this.#metaOf(meta, header, seen);
-    this.#have = meta ? this.#numbered(meta) : this.#next(seen.meta);
+    this.#have = meta ? this.#numbered(meta) : this.#next(seen.meta, header.createdAt);
     this.#there = atOf(meta ?? seen.meta) ?? this.#there;
     const now = this.#settings.clock.monotonic();
     this.#lag = isFirst ? undefined : now - snapshot.createdAtMonotonic;
@@ -435,12 +458,26 @@ export class RedisFollower implements Follower {
   }
 
   #numbered(meta: News): News {
-    return isNewer(meta, this.#have) ? { epoch: meta.epoch, version: meta.version } : this.#next(undefined);
+    return isNewer(meta, this.#have) ? { epoch: meta.epoch, version: meta.version } : this.#next(undefined, 0);
   }
 
-  #next(meta: News | undefined): News {
+  /** @param createdAt Unix seconds, where nothing else says what is newer */
+  #next(meta: News | undefined, createdAt: number): News {
     const last = meta && isNewer(meta, this.#have) ? meta : this.#have;
-    return { epoch: last.epoch, version: last.version + 1 };
+    return { epoch: last.epoch, version: Math.max(last.version + 1, momentOf(createdAt)) };
+  }
+
+  #bring({ epoch, version, createdAt, bytes }: Snapshot): void {
+    this.#have = { epoch, version };
+    this.#content = { length: bytes.length, checksum: crc32(bytes) };
+    this.#brought = { createdAt, length: bytes.length };
+    // A version that is a moment is none of a writer's. The time isn't taken over: it may be by another clock than Redis's.
+    this.#there = { epoch, version: version < FIRST_MOMENT ? version : 0, at: 0 };
+  }
+
+  #isBrought(createdAt: number, length: number): boolean {
+    const brought = this.#brought;
+    return brought?.createdAt === createdAt && brought.length === length;
   }
 }
 

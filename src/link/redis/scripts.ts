@@ -80,13 +80,14 @@ redis.call('PUBLISH', ARGV[5], whole(E) .. ':' .. whole(V) .. ':' .. whole(at))
 return { 'OK', whole(at) }`);
 
 /**
- * Takes the lease if nobody has it. ARGV: id, milliseconds, the highest epoch that the caller has seen. Answers `TAKEN` with the epoch, or
+ * Takes the lease if nobody has it. ARGV: id, milliseconds, the highest epoch that the caller has seen, the id of one that is known to be
+ * dead or ''. Answers `TAKEN` with the epoch, or
  * `HELD` with the holder and for how many milliseconds still. Epochs are at least the time of the grant: those of a Redis that
  * restarted empty are higher than those it forgot.
  */
 export const TAKE: Script = script(`${PRELUDE}
 local lease = redis.call('GET', KEYS[3])
-if lease and lease ~= ARGV[1] then return { 'HELD', lease, redis.call('PTTL', KEYS[3]) } end
+if lease and lease ~= ARGV[1] and lease ~= ARGV[4] then return { 'HELD', lease, redis.call('PTTL', KEYS[3]) } end
 local E = math.max(math.max(e, g, number(ARGV[3])) + 1, now())
 redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2])
 redis.call('HSET', KEYS[2], 'g', whole(E))

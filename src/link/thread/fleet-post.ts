@@ -1,8 +1,6 @@
-import { threadId } from 'node:worker_threads';
 import { report, toError } from '../../core/report.js';
 import type { Confirmation, Snapshot } from '../../core/snapshot.js';
 import { disown, openRing } from '../../mirror/layout.js';
-import { newestMeta } from '../../mirror/protocol.js';
 import { followHost } from '../host/follow.js';
 import { type HostRelay, relayHost } from '../host/lead.js';
 import type { HostPlace } from '../host/place.js';
@@ -98,7 +96,7 @@ export class FleetPost {
   }
 
   status(): LinkStatus | undefined {
-    return this.#link?.status();
+    return this.#link && { ...this.#link.status(), lag: this.#inlet.lag };
   }
 
   /** From a thread that speaks to Redis. */

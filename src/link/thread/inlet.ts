@@ -20,6 +20,7 @@ export class Inlet {
   #waiting: Snapshot | undefined;
   /** The same, of what was heard of the writer. */
   #lastHeard: 'live' | 'interrupted' | undefined;
+  #lag: number | undefined;
 
   /** @param name under which the threads of the process find the ring */
   constructor(name: string, scope: RingScope, ring: Ring, onProblem: (error: Error) => void) {
@@ -27,6 +28,11 @@ export class Inlet {
     this.#scope = scope;
     this.#ring = ring;
     this.#onProblem = onProblem;
+  }
+
+  /** Milliseconds from the load of the last snapshot to its coming here; `undefined` for the first, which may have waited for this process. */
+  get lag(): number | undefined {
+    return this.#lag;
   }
 
   get ring(): Ring {
@@ -61,6 +67,8 @@ export class Inlet {
     }
     try {
       publish(this.#ring, snapshot);
+      // The clocks of two threads differ by their start: some milliseconds at most.
+      this.#lag = have && Math.max(0, systemClock.monotonic() - snapshot.createdAtMonotonic);
     } catch (error) {
       this.#onProblem(toError(error));
     }

@@ -1,4 +1,3 @@
-import { StoreError } from '../../core/errors.js';
 import { report, toError } from '../../core/report.js';
 import { type Confirmation, type Snapshot } from '../../core/snapshot.js';
 import { disown, openRing } from '../../mirror/layout.js';
@@ -37,7 +36,8 @@ export class Post {
   #writer: Want | undefined;
   #grant: Grant | undefined;
   #outlet: Outlet | undefined;
-  #target: string | undefined;
+  /** Where the key's value is, if it isn't its own; `null` until that is known. */
+  #target: string | undefined | null = null;
   /** What the link in use was made with: the most that any want asks for. */
   #limits = { maxBytes: 0, pollInterval: Number.POSITIVE_INFINITY };
   #changing: Promise<void>;
@@ -71,7 +71,7 @@ export class Post {
     const asksMore = want.maxBytes > maxBytes || want.pollInterval < pollInterval;
     if (want.role === 'lead' || !this.#link || (asksMore && !this.#grant)) this.#change();
     else this.#inlet.announce();
-    if (this.#target !== undefined) this.#events.moved([want], this.#target);
+    if (this.#target !== null) this.#events.moved([want], this.#target);
   }
 
   drop(id: string): void {
@@ -95,7 +95,7 @@ export class Post {
   }
 
   status(): LinkStatus | undefined {
-    return this.#link?.status();
+    return this.#link && { ...this.#link.status(), lag: this.#inlet.lag };
   }
 
   /** Once what the writer published last is sent. Never rejects. */
