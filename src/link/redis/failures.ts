@@ -35,6 +35,9 @@ const KINDS: Readonly<Record<string, RedisFailureKind>> = {
   WRONGPASS: 'denied',
 };
 
+/** Inside of a script Redis has other words for what isn't allowed, in each version. */
+const DENIED_IN_SCRIPT = /ACL failure in script|The user executing the script can't/;
+
 // Redis 6 and older hide the kind of what failed inside of a script behind words of their own.
 const INSIDE_SCRIPT = new RegExp(`^ERR Error running script.*-(${Object.keys(KINDS).join('|')}) `);
 
@@ -45,6 +48,7 @@ export function kindOfFailure(error: Error): RedisFailureKind {
   const reply = error.cause instanceof Error ? error.cause : error;
   const kind = kindOf(reply);
   if (kind === '') return 'connection';
+  if (DENIED_IN_SCRIPT.test(reply.message)) return 'denied';
   return KINDS[kind] ?? KINDS[INSIDE_SCRIPT.exec(reply.message)?.[1] ?? ''] ?? 'refused';
 }
 

@@ -340,7 +340,8 @@ export class RedisFollower implements Follower {
       return false;
     }
     // The same numbers again, after a value without any: the writer has put its own back.
-    if (this.#mark !== undefined) return this.#takeIn(seen);
+    if (this.#mark !== undefined && meta.checksum !== this.#content?.checksum) return this.#takeIn(seen);
+    this.#mark = undefined;
     if (meta.at > this.#there.at) {
       this.#there = { ...this.#there, at: meta.at };
       this.#confirm(meta.at, seen);
@@ -355,6 +356,16 @@ export class RedisFollower implements Follower {
       this.#brought = undefined;
       this.#mark = mark;
       return true;
+    }
+    if (
+      !meta &&
+      header &&
+      this.#mark === undefined &&
+      isNewer(this.#there, NO_NEWS) &&
+      Math.round(header.createdAt * 1000) === this.#there.at
+    ) {
+      this.interrupt(new StoreError('Redis has lost the numbers of this snapshot: what was read last is kept'), 'regressed');
+      return false;
     }
     if (header && meta && meta.writer !== '' && lease) {
       this.interrupt(new StoreError("Somebody overwrote this snapshot who isn't its writer: what was read last is kept"), 'foreign');

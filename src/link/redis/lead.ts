@@ -13,7 +13,7 @@ import type { Timer } from '../../core/clock.js';
 import { SnapshotTooLargeError, StoreError } from '../../core/errors.js';
 import { toError } from '../../core/report.js';
 import { type Confirmation, isNewer, type Snapshot } from '../../core/snapshot.js';
-import type { Candidate, CandidateEvents, LinkStatus } from '../ports.js';
+import { type Candidate, type CandidateEvents, type LinkStatus, NO_NEWS } from '../ports.js';
 import { RedisFollower } from './follow.js';
 import { unrefTimers } from './hub.js';
 import { type Answer, Lease, LeaseLostError } from './lease.js';
@@ -211,14 +211,13 @@ class RedisLeader implements Candidate {
     await this.#follower.lead();
     let last = await this.#attempt(() => this.#follower.newest(this.#kept));
     // Redis has less than this process: it goes there again, under the new epoch. Its bytes were handed out, and may have been changed.
-    const kept = this.#kept && isNewer(this.#kept, last ?? { epoch: 0, version: 0 }) ? this.#kept : undefined;
+    const kept = this.#kept && isNewer(this.#kept, last ?? NO_NEWS) ? this.#kept : undefined;
     const back = kept && crc32(kept.bytes) === kept.checksum ? { ...kept, epoch } : undefined;
     last = back ?? last;
     if (this.#phase !== 'taking-over') return;
     this.#phase = 'leading';
     this.#trouble = undefined;
     const outbox = new Outbox(
-      last ?? { epoch: 0, version: 0 },
       {
         publish: async (snapshot) => this.#delivered(snapshot, await this.#lease.publish(snapshot)),
         confirm: async (snapshot) => {

@@ -10,7 +10,7 @@ import type { Clock, Timer } from '../../core/clock.js';
 import { StoreError } from '../../core/errors.js';
 import { type Confirmation, isNewer, type Snapshot } from '../../core/snapshot.js';
 import { backoffDelay } from '../../scheduler/backoff.js';
-import type { News } from '../ports.js';
+import { NO_NEWS } from '../ports.js';
 
 const BACKOFF = { base: 250, max: 2000 };
 
@@ -38,8 +38,6 @@ export class Outbox {
   readonly #delivery: Delivery;
   readonly #clock: Clock;
   #wanted: Wanted | undefined;
-  /** The last version that was there before. */
-  readonly #floor: News;
   /** What Redis has, as far as is known. */
   #stored: Confirmation | undefined;
   /** A publish that failed: it may have happened all the same. */
@@ -53,8 +51,7 @@ export class Outbox {
   #isAbandoned = false;
 
   /** @param clock whose timers don't keep a process alive */
-  constructor(floor: News, delivery: Delivery, clock: Clock) {
-    this.#floor = floor;
+  constructor(delivery: Delivery, clock: Clock) {
     this.#delivery = delivery;
     this.#clock = clock;
   }
@@ -73,7 +70,7 @@ export class Outbox {
   publish(snapshot: Snapshot): Promise<void> {
     if (this.#over) return Promise.reject(this.#over);
     const checksum = crc32(snapshot.bytes);
-    const last = this.#wanted ?? this.#floor;
+    const last = this.#wanted ?? NO_NEWS;
     if (isNewer(snapshot, last)) {
       this.#wanted = { ...snapshot, checksum };
       this.#retry?.cancel();
