@@ -5,7 +5,6 @@ import type { MetricsCollector } from '../core/metrics.js';
 import { type ErrorSummary, summarize } from '../core/packed-error.js';
 import { type OnError, report } from '../core/report.js';
 import type { Serializer } from '../core/serializer.js';
-import type { SnapshotMeta } from '../core/snapshot.js';
 import type { CacheStorage } from '../core/store.js';
 import { fleetName } from '../link/fleet/name.js';
 import { linkClient, type LinkHandle } from '../link/thread/link-client.js';
@@ -18,6 +17,7 @@ import type { FleetPlan } from './fleet-options.js';
 import { standForFleet } from './fleet-writer.js';
 import type { Engine, WriterEvents, WriterPlan } from './ring-writer.js';
 import { RingSource } from './ring-source.js';
+import { storeKeeper } from './store-keeper.js';
 import { takeRing } from './writer-ring.js';
 
 /** How far a writer reaches, and how many of it there are. */
@@ -125,7 +125,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       lastDurationMs = durationMs;
       setState('live');
       metrics?.recordBackgroundRefresh(name, { success: true, durationSeconds: durationMs / 1000 });
-      if (store && !fleet) void keep(store, meta);
+      keeper?.keep(meta);
     },
     onFailed(error, durationMs) {
       failures++;
@@ -136,6 +136,11 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       fail(error);
     },
   };
+  // With a fleet, the store is the way of every publication.
+  const keeper =
+    store && !fleet
+      ? storeKeeper(store, { key, name, metrics, onError, read: () => source.read(), ring: () => source.ring })
+      : undefined;
   const standing =
     fleet &&
     standForFleet({
@@ -154,16 +159,6 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       },
     });
   const engine: Engine = standing?.engine ?? options.makeEngine(ring, events);
-
-  async function keep(kept: CacheStorage, meta: SnapshotMeta): Promise<void> {
-    try {
-      const value = source.read();
-      await kept.setEntry(key, { value, createdAt: meta.createdAt / 1000, freshUntil: (meta.createdAt + meta.freshFor) / 1000 });
-    } catch (error) {
-      metrics?.recordError(name, { operation: 'set', errorType: error instanceof Error ? error.name : 'Error' });
-      report(error, onError, `the store of '${key}'`);
-    }
-  }
 
   if (scope === 'process') {
     try {
@@ -231,6 +226,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       await engine.stop(how);
       giveBack();
       link?.drop();
+      keeper?.stop();
       await standing?.close();
       release();
       writers.delete(key);

@@ -192,6 +192,7 @@ export class FleetAgent {
 
   #engage(): void {
     clearTimeout(this.#grace);
+    this.#grace = undefined;
     if (this.#link) return;
     const { store, key, interval, maxBytes, leaseMs, writer, onProblem, onRefreshed } = this.#options;
     const last = take(this.#options.ring(), Number.POSITIVE_INFINITY);
@@ -266,9 +267,10 @@ export class FleetAgent {
     if (this.#options.writer && this.#vacant > 1) this.#goOnItsOwn();
     if (!isLate || this.#link) return;
     this.#handle.say({ type: 'ask', news: newsOf(look) });
-    clearTimeout(this.#grace);
-    this.#grace = setTimeout(
+    // A look that comes while it runs must not put it off.
+    this.#grace ??= setTimeout(
       () => {
+        this.#grace = undefined;
         if (this.#isLate(look)) this.#goOnItsOwn();
       },
       GRACE + allowFor(look.length),

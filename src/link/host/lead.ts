@@ -22,6 +22,8 @@ import type { SnapshotFile } from './snapshot-file.js';
 const COURTESY = 20;
 /** After `release`, for how long (milliseconds) the others go first. */
 const AFTER_YOU = 1000;
+/** A relay that makes room does so for one that waits for that moment, and has to hear of it soon. */
+const AFTER_PREFERRED = 100;
 
 /**
  * Stands for the writer's role of a key on this host. One candidate has it; the others follow it, and when it dies one of
@@ -129,7 +131,7 @@ class HostCandidate implements HostRelay {
   async release(): Promise<void> {
     if (this.#phase !== 'leading') return;
     await this.#resign();
-    this.#follower.resume(AFTER_YOU);
+    this.#follower.resume(this.#relay ? AFTER_PREFERRED : AFTER_YOU);
   }
 
   async close(): Promise<void> {

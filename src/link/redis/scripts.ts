@@ -129,3 +129,18 @@ redis.call('SETRANGE', KEYS[1], 0, header(loaded, ARGV[4]))
 redis.call('HSET', KEYS[2], 'e', whole(E), 'v', whole(V), 'w', '', 'g', whole(E), 'h', ARGV[1], 'n', ARGV[2], 'c', ARGV[3], 'f', ARGV[4], 'at', whole(loaded))
 redis.call('PUBLISH', ARGV[6], whole(E) .. ':' .. whole(V) .. ':' .. whole(loaded))
 return { 'OK', whole(E), whole(V), whole(loaded) }`);
+
+/**
+ * The same bytes were loaded again by a writer without a lease: a new time for what it stored, if nobody has stored anything since. ARGV:
+ * epoch, version, fresh for, age in ms, channel. Answers `OK` with the time, or `MISSING`.
+ */
+export const CONFIRM_UNFENCED: Script = script(`${PRELUDE}
+if redis.call('GET', KEYS[3]) or number(ARGV[1]) ~= e or number(ARGV[2]) ~= v or w ~= '' or not intact() then return { 'MISSING' } end
+local loaded = math.floor(now() - ARGV[4])
+if loaded > at then
+  redis.call('SETRANGE', KEYS[1], 0, header(loaded, ARGV[3]))
+  redis.call('HSET', KEYS[2], 'at', whole(loaded), 'f', ARGV[3])
+  at = loaded
+end
+redis.call('PUBLISH', ARGV[5], whole(e) .. ':' .. whole(v) .. ':' .. whole(at))
+return { 'OK', whole(at) }`);
