@@ -219,7 +219,7 @@ export class RingSource<T> implements Source<T> {
   #trouble(): ReturnType<Source<T>['lastProblem']> {
     const host = this.#fleet?.hostLink();
     if (host?.state !== 'interrupted' || !host.lastError || host.lastErrorAt === undefined) return undefined;
-    return { error: unpackError(host.lastError), at: host.lastErrorAt, kind: 'connection' };
+    return { error: unpackError(host.lastError), at: host.lastErrorAt, kind: host.lastErrorKind ?? 'relay' };
   }
 
   #coldRing(name: string, scope: 'host' | 'fleet'): ColdRing {

@@ -138,9 +138,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
   };
   // With a fleet, the store is the way of every publication.
   const keeper =
-    store && !fleet
-      ? storeKeeper(store, { key, name, metrics, onError, read: () => source.read(), ring: () => source.ring })
-      : undefined;
+    store && !fleet ? storeKeeper(store, { key, name, metrics, onError, read: () => source.read(), ring: () => source.ring }) : undefined;
   const standing =
     fleet &&
     standForFleet({

@@ -7,7 +7,7 @@ import type { MirrorStatus, WriterStatus } from '../../dist/index.js';
 import { type Agent, type Host, makeHost, until } from '../host/agents.js';
 import { startRedis, type RedisServer } from '../support/redis.js';
 
-export { type Agent, type Host, until };
+export { type Agent, type Host, makeHost, until };
 
 export interface Fleet {
   readonly server: RedisServer;
@@ -35,7 +35,8 @@ export async function join(host: Host, address: string, { write, read }: Part): 
       if (writing || reading) {
         const store = await scope.openStore();
         Object.assign(scope.box, { store });
-        if (writing) scope.write('k', { scope: 'fleet', store, ...(writing.scope && writing.scope !== 'fleet' ? {} : { lease: 1 }), ...writing });
+        if (writing)
+          scope.write('k', { scope: 'fleet', store, ...(writing.scope && writing.scope !== 'fleet' ? {} : { lease: 1 }), ...writing });
         if (reading) scope.follow('k', { store, interval: 30, ...reading });
       }
       if (reading === false) scope.follow('k');

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { noRedis } from '../support/redis.js';
-import { goesOn, join, leads, makeFleet, mirrorOf, neverWrong, pidSeen, sees, until, writerOf } from './fleet-support.js';
+import { goesOn, join, makeFleet, mirrorOf, neverWrong, pidSeen, sees, until, writerOf } from './fleet-support.js';
 
 const redisTest = noRedis ? test.skip : test.serial;
 const hint = noRedis ? ` (${noRedis})` : '';
@@ -85,7 +85,9 @@ redisTest(`bg.shutdown hands over at once, on the same host and to another${hint
     await writer.run(({ bg }) => bg.shutdown());
     const closed = performance.now();
     await sees(reader, next.pid);
-    t.log(`shut down in ${(closed - at).toFixed(0)} ms; ${(performance.now() - at).toFixed(0)} ms until the successor's value on another host`);
+    t.log(
+      `shut down in ${(closed - at).toFixed(0)} ms; ${(performance.now() - at).toFixed(0)} ms until the successor's value on another host`,
+    );
     t.true(performance.now() - at < 10_000, 'far less than the lease');
     await neverWrong(t, writer);
     await writer.kill();
@@ -136,7 +138,10 @@ redisTest(`a writer that is paused for longer than its lease and wakes is refuse
   await writer.until('it stands by', ({ writers }) => writers.get('k').status().state === 'standby');
   await Promise.all([writer, neighbour, storeless].map((agent) => sees(agent, standby.pid)));
   await goesOn(neighbour, storeless);
-  await until(async () => (await mirrorOf(neighbour)).via === 'host', { what: 'that the neighbour goes back to the relay', deadline: 20_000 });
+  await until(async () => (await mirrorOf(neighbour)).via === 'host', {
+    what: 'that the neighbour goes back to the relay',
+    deadline: 20_000,
+  });
   t.is((await writerOf(writer)).epoch, (await writerOf(standby)).epoch);
   t.true((await writer.run(({ errors }) => errors)).some(({ message }) => /FENCED|renewed in time/.test(message)));
   await neverWrong(t, writer, neighbour, storeless, standby);

@@ -54,7 +54,12 @@ const refreshing = (name: string, call: Loose): Case[] => [
   ],
   [`${name}: a lease without a fleet`, () => call(1, { key: 'k', lease: 5 }), TypeError, /`lease` together with scope 'fleet' only/],
   [`${name}: no lease`, () => call(1, { key: 'k', scope: 'fleet', store: redis, lease: 0 }), RangeError, /`lease` .*100 ms or more, got 0/],
-  [`${name}: an endless lease`, () => call(1, { key: 'k', scope: 'fleet', store: redis, lease: Infinity }), RangeError, /`lease` to be finite/],
+  [
+    `${name}: an endless lease`,
+    () => call(1, { key: 'k', scope: 'fleet', store: redis, lease: Infinity }),
+    RangeError,
+    /`lease` to be finite/,
+  ],
   [`${name}: a name`, () => call(1, { key: 'k', name: 5 }), TypeError, /`name` to be a string, got 5/],
   [`${name}: metrics`, () => call(1, { key: 'k', metrics: {} }), TypeError, /`metrics`/],
 ];

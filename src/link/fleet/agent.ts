@@ -8,6 +8,7 @@
  */
 import { systemClock } from '../../core/clock.js';
 import { StoreError } from '../../core/errors.js';
+import { packError } from '../../core/packed-error.js';
 import { type Confirmation, isNewer, type Snapshot } from '../../core/snapshot.js';
 import type { Ring } from '../../mirror/layout.js';
 import { newestConfirmation, newestMeta, take } from '../../mirror/protocol.js';
@@ -84,6 +85,8 @@ export class FleetAgent {
   readonly #lookout: Lookout;
   #role: FleetRole | undefined;
   #isOnItsOwn = false;
+  /** Something that this thread had without the relay: once the relay has it too, it works. */
+  #proof: News | undefined;
   #link: Follower | Candidate | undefined;
   #leads = false;
   #grace: NodeJS.Timeout | undefined;
@@ -213,8 +216,10 @@ export class FleetAgent {
         onRefreshed?.();
         this.#handle.say({ type: 'confirmed', confirmation });
       },
-      onState: (state) => {
-        this.#handle.say({ type: 'heard', state });
+      onState: (state, error) => {
+        const kind = this.#link?.status().lastErrorKind;
+        const trouble = error && { error: packError(error), kind, at: systemClock.wall() };
+        this.#handle.say({ type: 'heard', state, trouble });
         if (this.#leads) writer?.onState(state);
       },
       onError: (error) => onProblem(error, this.#link?.status().lastErrorKind),
@@ -268,18 +273,16 @@ export class FleetAgent {
     if (!isLate || this.#link) return;
     this.#handle.say({ type: 'ask', news: newsOf(look) });
     // A look that comes while it runs must not put it off.
-    this.#grace ??= setTimeout(
-      () => {
-        this.#grace = undefined;
-        if (this.#isLate(look)) this.#goOnItsOwn();
-      },
-      GRACE + allowFor(look.length),
-    ).unref();
+    this.#grace ??= setTimeout(() => {
+      this.#grace = undefined;
+      if (this.#isLate(look)) this.#goOnItsOwn();
+    }, GRACE + allowFor(look.length)).unref();
   }
 
   #goOnItsOwn(): void {
     if (this.#closed || this.#link) return;
     this.#isOnItsOwn = true;
+    this.#proof = undefined;
     this.#engage();
   }
 
@@ -294,10 +297,11 @@ export class FleetAgent {
     return header.createdAt * 1000 + offset > at + TOLERANCE;
   }
 
-  /** Whether what this process has could have come from the relay. */
+  /** What is known of the relay is a second old, so what it is compared with has to be older. */
   #isRelayBack(): boolean {
     const host = this.#handle.status();
-    return host?.state === 'live' && !isNewer(newestMeta(this.#options.ring()) ?? NO_NEWS, host);
+    this.#proof ??= newestMeta(this.#options.ring());
+    return host?.state === 'live' && this.#proof !== undefined && !isNewer(this.#proof, host);
   }
 }
 

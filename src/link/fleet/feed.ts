@@ -43,10 +43,13 @@ export class Feed {
     if (!snapshot) return;
     this.#handle.say({ type: 'snapshot', snapshot });
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      const have = newestMeta(this.#ring());
-      if (have && !isNewer(snapshot, have)) this.#sent = undefined;
-      else this.#say();
-    }, Math.min(LATEST, AGAIN * 2 ** this.#attempts++)).unref();
+    this.#timer = setTimeout(
+      () => {
+        const have = newestMeta(this.#ring());
+        if (have && !isNewer(snapshot, have)) this.#sent = undefined;
+        else this.#say();
+      },
+      Math.min(LATEST, AGAIN * 2 ** this.#attempts++),
+    ).unref();
   }
 }

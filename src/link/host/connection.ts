@@ -16,7 +16,7 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   readonly ref: boolean;
   /** This process would rather be the writer itself. */
-  readonly prefers: boolean;
+  readonly prefers?: boolean;
   /** What this reader has, for the writer to know. */
   have(): News;
   /** The writer proved who it is. */

@@ -203,7 +203,8 @@ class HostCandidate implements HostRelay {
       this.#attempt(() => this.#epochs.read()),
       this.#attempt(() => sweep(place, key, clock)),
     ]);
-    const have = this.#follower.have;
+    // What a relay handed over before, and isn't in the file any more, it puts back.
+    const have = this.#relay ? NO_NEWS : this.#follower.have;
     const newest: News = loaded && isNewer(loaded.snapshot, have) ? loaded.snapshot : have;
     const epoch = this.#relay ? 0 : await this.#nextEpoch(Math.max(granted, newest.epoch));
     if (this.#isClosed() || !this.#office) {
@@ -236,8 +237,7 @@ class HostCandidate implements HostRelay {
   /** The bytes first, then the news: no reader is told of what isn't there. */
   async #store(term: Term, snapshot: Snapshot): Promise<void> {
     const office = this.#office;
-    if (this.#term !== term || !office)
-      throw new StoreError("Can't publish: this process is not the key's writer any more");
+    if (this.#term !== term || !office) throw new StoreError("Can't publish: this process is not the key's writer any more");
     if (!office.lease.held()) {
       const error = new StoreError("Can't publish: the lease was lost, since the files of the namespace were taken away");
       this.#dismiss(error);

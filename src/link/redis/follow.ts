@@ -190,7 +190,8 @@ export class RedisFollower implements Follower {
     const fetched = await this.#fetch(seen);
     if (!fetched) return undefined;
     const { meta, bytes } = fetched;
-    const news = isThere && isSame(meta, this.#there) ? this.#have : meta ? this.#numbered(meta) : this.#next(seen.meta, fetched.header.createdAt);
+    const news =
+      isThere && isSame(meta, this.#there) ? this.#have : meta ? this.#numbered(meta) : this.#next(seen.meta, fetched.header.createdAt);
     return { ...this.#metaOf(meta, fetched.header, seen), epoch: news.epoch, version: news.version, bytes };
   }
 

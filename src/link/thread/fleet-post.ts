@@ -1,3 +1,4 @@
+import { unpackError } from '../../core/packed-error.js';
 import { report, toError } from '../../core/report.js';
 import type { Confirmation, Snapshot } from '../../core/snapshot.js';
 import { disown, openRing } from '../../mirror/layout.js';
@@ -7,7 +8,7 @@ import type { HostPlace } from '../host/place.js';
 import { type Follower, type LinkStatus, NO_NEWS, type News } from '../ports.js';
 import { holdAlias } from './alias.js';
 import { Inlet } from './inlet.js';
-import type { FleetRole, FleetWant, Want } from './messages.js';
+import type { FleetRole, FleetWant, Trouble, Want } from './messages.js';
 import { Outlet } from './outlet.js';
 
 type FleetWanted = Want & { readonly fleet: FleetWant };
@@ -47,6 +48,8 @@ export class FleetPost {
   #speaker: FleetWanted | undefined;
   /** How it stands with each that brings snapshots: the host's relay (`''`), and threads by their wants. */
   readonly #sources = new Map<string, 'live' | 'interrupted'>();
+  /** Of the threads. */
+  #trouble: Trouble | undefined;
   #limits = { maxBytes: 0, pollInterval: Number.POSITIVE_INFINITY };
   #changing: Promise<void>;
   #closed = false;
@@ -96,7 +99,11 @@ export class FleetPost {
   }
 
   status(): LinkStatus | undefined {
-    return this.#link && { ...this.#link.status(), lag: this.#inlet.lag };
+    if (!this.#link) return undefined;
+    const status = { ...this.#link.status(), lag: this.#inlet.lag };
+    if (!this.#trouble || [...this.#sources.values()].includes('live')) return status;
+    const { error, kind, at } = this.#trouble;
+    return { ...status, state: 'interrupted', lastError: unpackError(error), lastErrorKind: kind, lastErrorAt: at };
   }
 
   /** From a thread that speaks to Redis. */
@@ -109,9 +116,10 @@ export class FleetPost {
   }
 
   /** How it stands with one that brings snapshots; `undefined`: it doesn't any more. */
-  heard(source: string, state: 'live' | 'interrupted' | undefined): void {
+  heard(source: string, state: 'live' | 'interrupted' | undefined, trouble?: Trouble): void {
     if (state === undefined) this.#sources.delete(source);
     else this.#sources.set(source, state);
+    if (source !== '') this.#trouble = trouble;
     if (this.#sources.size === 0 || this.#closed) return;
     const all = [...this.#sources.values()].includes('live') ? 'live' : 'interrupted';
     this.#inlet.heard(all);

@@ -130,7 +130,7 @@ function hear(id: string, saying: FleetSaying): void {
       const { buffer, ...meta } = saying.snapshot;
       post.takeIn({ ...meta, bytes: new Uint8Array(buffer).slice() });
     } else if (saying.type === 'confirmed') post.confirm(saying.confirmation);
-    else if (saying.type === 'heard') post.heard(id, saying.state);
+    else if (saying.type === 'heard') post.heard(id, saying.state, saying.trouble);
     else post.ask(id, saying.news);
   }
 }

@@ -47,12 +47,20 @@ export type ToLink =
   | { readonly type: 'drop'; readonly to: number; readonly id: string }
   | ({ readonly to: number; readonly id: string } & FleetSaying);
 
+/** Why a source of snapshots is interrupted. */
+export interface Trouble {
+  readonly error: PackedError;
+  readonly kind: string | undefined;
+  /** Unix milliseconds. */
+  readonly at: number;
+}
+
 /** What a thread with a store tells of a fleet's value. */
 export type FleetSaying =
   | { readonly type: 'snapshot'; readonly snapshot: SharedSnapshot }
   | { readonly type: 'confirmed'; readonly confirmation: Confirmation }
   /** How it stands with Redis; `undefined`: this thread doesn't speak to it any more. */
-  | { readonly type: 'heard'; readonly state: 'live' | 'interrupted' | undefined }
+  | { readonly type: 'heard'; readonly state: 'live' | 'interrupted' | undefined; readonly trouble?: Trouble | undefined }
   /** Redis has this, which hasn't come here yet. */
   | { readonly type: 'ask'; readonly news: News };
 
