@@ -19,13 +19,15 @@ import { FIRST_MOMENT, followRedis, momentOf } from '../redis/follow.js';
 import { leadRedis } from '../redis/lead.js';
 import type { Look } from '../redis/look.js';
 import { linkClient, type LinkHandle } from '../thread/link-client.js';
-import type { FleetRole, PlainLinkStatus } from '../thread/messages.js';
+import type { FleetRole, FleetSaying, PlainLinkStatus, Trouble } from '../thread/messages.js';
 import { Feed } from './feed.js';
 import { holderId, isGone } from './holder.js';
 import { Lookout } from './lookout.js';
 
 /** For how long (milliseconds) the relay may be at fetching something small before this thread does it itself. */
 const GRACE = 1000;
+/** After so many looks (a third of the lease apart) a writer doesn't wait for its link thread any more. */
+const MANY_LOOKS = 10;
 /** By so many milliseconds two times of Redis may differ that were brought to this host's clock by different round trips. */
 const TOLERANCE = 1000;
 /** Polls differ by up to a fifth: this makes the longest of them the interval that was asked for. */
@@ -89,6 +91,8 @@ export class FleetAgent {
   #proof: News | undefined;
   #link: Follower | Candidate | undefined;
   #leads = false;
+  /** What was told last of the link to Redis. */
+  #heard: Extract<FleetSaying, { type: 'heard' }> = { type: 'heard', state: undefined };
   #grace: NodeJS.Timeout | undefined;
   /** How many looks in a row found that nobody holds the lease. */
   #vacant = 0;
@@ -191,6 +195,8 @@ export class FleetAgent {
       if (!this.#isOnItsOwn) this.#disengage();
       if (!this.#leads) this.#options.writer?.onFollowing();
     }
+    // This may be another link thread, which has heard nothing yet.
+    this.#handle.say(this.#heard);
   }
 
   #engage(): void {
@@ -218,8 +224,7 @@ export class FleetAgent {
       },
       onState: (state, error) => {
         const kind = this.#link?.status().lastErrorKind;
-        const trouble = error && { error: packError(error), kind, at: systemClock.wall() };
-        this.#handle.say({ type: 'heard', state, trouble });
+        this.#tell(state, error && { error: packError(error), kind, at: systemClock.wall() });
         if (this.#leads) writer?.onState(state);
       },
       onError: (error) => onProblem(error, this.#link?.status().lastErrorKind),
@@ -233,7 +238,7 @@ export class FleetAgent {
     return {
       onGranted: (grant) => {
         this.#leads = true;
-        this.#handle.say({ type: 'heard', state: 'live' });
+        this.#tell('live');
         // What Redis doesn't have yet (a snapshot that goes back into it under the new epoch) is nobody's to see.
         if (grant.last && grant.last.epoch < grant.epoch) this.#feed.send(grant.last);
         writer?.onGranted(grant);
@@ -252,8 +257,13 @@ export class FleetAgent {
     if (!this.#link || this.#leads || this.#options.via === 'direct') return;
     const link = this.#link;
     this.#link = undefined;
-    this.#handle.say({ type: 'heard', state: undefined });
+    this.#tell(undefined);
     void link.close();
+  }
+
+  #tell(state: 'live' | 'interrupted' | undefined, trouble?: Trouble): void {
+    this.#heard = { type: 'heard', state, trouble };
+    this.#handle.say(this.#heard);
   }
 
   /** What Redis has is compared with what came here. */
@@ -268,8 +278,9 @@ export class FleetAgent {
       }
       return;
     }
-    // The candidate of this host may be frozen, and this is the host's only other one.
-    if (this.#options.writer && this.#vacant > 1) this.#goOnItsOwn();
+    // The candidate of this host may be frozen, and this is the host's only other one. While nothing was told yet, it is rather that the
+    // link thread is still on its way.
+    if (this.#options.writer && this.#vacant > (this.#role === undefined ? MANY_LOOKS : 1)) this.#goOnItsOwn();
     if (!isLate || this.#link) return;
     this.#handle.say({ type: 'ask', news: newsOf(look) });
     // A look that comes while it runs must not put it off.
