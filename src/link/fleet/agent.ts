@@ -21,7 +21,7 @@ import type { Look } from '../redis/look.js';
 import { linkClient, type LinkHandle } from '../thread/link-client.js';
 import type { FleetRole, FleetSaying, PlainLinkStatus, Trouble } from '../thread/messages.js';
 import { Feed } from './feed.js';
-import { holderId, isGone } from './holder.js';
+import { newHolder } from './holder.js';
 import { Lookout } from './lookout.js';
 
 /** For how long (milliseconds) the relay may be at fetching something small before this thread does it itself. */
@@ -203,7 +203,7 @@ export class FleetAgent {
     clearTimeout(this.#grace);
     this.#grace = undefined;
     if (this.#link) return;
-    const { store, key, interval, maxBytes, leaseMs, writer, onProblem, onRefreshed } = this.#options;
+    const { store, key, namespace, directory, interval, maxBytes, leaseMs, writer, onProblem, onRefreshed } = this.#options;
     const last = take(this.#options.ring(), Number.POSITIVE_INFINITY);
     const options: Parameters<typeof leadRedis>[0] = {
       store,
@@ -212,8 +212,7 @@ export class FleetAgent {
       pollInterval: Number.isFinite(interval) ? Math.max(1, Math.floor(interval / LONGEST_POLL)) : 0x7fffffff,
       ...(leaseMs === undefined ? {} : { leaseMs }),
       last: 'bytes' in last ? { ...last.meta, bytes: last.bytes } : undefined,
-      id: holderId(),
-      isGone,
+      ...newHolder(`${namespace}\0${directory ?? ''}`),
       onSnapshot: (snapshot) => {
         onRefreshed?.();
         this.#feed.send(snapshot);

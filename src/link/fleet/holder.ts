@@ -7,26 +7,30 @@ import { isDead } from '../host/liveness.js';
 
 const ID = /:(\d+):\d+:[0-9a-f]{8}@([0-9a-f]{16})$/;
 
-/** `hostname:pid:thread:random`, and where the host can tell, which set of process ids the pid is one of. */
-export function holderId(): string {
-  const id = `${hostname()}:${process.pid}:${threadId}:${randomBytes(4).toString('hex')}`;
-  return PROCESS_IDS === undefined ? id : `${id}@${PROCESS_IDS}`;
+export interface Holder {
+  /** `hostname:pid:thread:random`, and where the host can tell, a mark of whose ids the pid is one of. */
+  readonly id: string;
+  /** Whether another holder's process is provably dead: it is one of this host whose id this process can look up, and it is gone. */
+  isGone(other: string): boolean;
 }
 
-/** Whether that holder's process is provably dead: it was one whose id this process can look up, and it is gone. */
-export function isGone(holder: string): boolean {
-  const [, pid, processIds] = ID.exec(holder) ?? [];
-  return processIds !== undefined && processIds === PROCESS_IDS && isDead(Number(pid));
+/** @param place tells apart what counts as hosts: the namespace, and the directory by which its processes meet */
+export function newHolder(place: string): Holder {
+  const id = `${hostname()}:${process.pid}:${threadId}:${randomBytes(4).toString('hex')}`;
+  const host = PROCESS_IDS && createHash('sha256').update(`${PROCESS_IDS}\0${place}`).digest('hex').slice(0, 16);
+  return {
+    id: host === undefined ? id : `${id}@${host}`,
+    isGone(other) {
+      const [, pid, itsHost] = ID.exec(other) ?? [];
+      return host !== undefined && itsHost === host && isDead(Number(pid));
+    },
+  };
 }
 
 /** The machine, its boot, and the PID namespace: two containers of one machine have each a process 1. */
 const PROCESS_IDS: string | undefined = (() => {
   try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1');
-    return createHash('sha256')
-      .update(boot + readlinkSync('/proc/self/ns/pid'))
-      .digest('hex')
-      .slice(0, 16);
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1') + readlinkSync('/proc/self/ns/pid');
   } catch {
     return undefined;
   }
