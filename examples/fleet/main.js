@@ -50,7 +50,12 @@ async function run() {
     const cut = hostThatWrites();
     story.fault(`the network between Redis and host ${cut.name}, which writes, is cut`);
     cut.network.cut();
-    await story.newerFrom(otherThan(cut).name, `host ${otherThan(cut).name} writes, and its web workers have it`, LEASE + 5000, otherThan(cut).name);
+    await story.newerFrom(
+      otherThan(cut).name,
+      `host ${otherThan(cut).name} writes, and its web workers have it`,
+      LEASE + 5000,
+      otherThan(cut).name,
+    );
     await story.seconds(1);
     story.fault('the network is back');
     cut.network.heal();

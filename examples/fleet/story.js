@@ -36,7 +36,8 @@ export class Story {
   heard(name, { state, port, epoch, version, prices, isWhole, after, age }) {
     const reader = /** @type {Reader} */ (this.#readers.get(name));
     if (port) reader.port = port;
-    if (state !== reader.state) this.#tell(`${name} is ${state}${state === 'interrupted' ? `: serves the value of ${age.toFixed(1)} s ago` : ''}`);
+    if (state !== reader.state)
+      this.#tell(`${name} is ${state}${state === 'interrupted' ? `: serves the value of ${age.toFixed(1)} s ago` : ''}`);
     reader.state = state;
     if (!prices) return;
     if (epoch < reader.epoch || (epoch === reader.epoch && version < reader.version)) this.fail(`${name} went back to version ${version}`);

@@ -36,11 +36,13 @@ function tell(more) {
   process.send?.({ state, epoch, version, age, isWhole, after: 0, ...more }, () => {});
 }
 
-process.on('message', async () => {
+process.on('message', () => void stop());
+
+async function stop() {
   clearInterval(watch);
   server.close();
   server.closeAllConnections();
   await bg.shutdown({ timeout: 2 });
   closeStore();
   process.disconnect();
-});
+}

@@ -22,8 +22,10 @@ bg.write('500ms', {
   },
 );
 
-process.on('message', async () => {
+process.on('message', () => void stop());
+
+async function stop() {
   await bg.shutdown({ timeout: 2 });
   closeStore();
   process.disconnect();
-});
+}
