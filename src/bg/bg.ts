@@ -5,6 +5,7 @@ import { agentsClosed } from '../link/fleet/agent.js';
 import { linkClient } from '../link/thread/link-client.js';
 import { closeDirectory } from '../mirror/directory.js';
 import { background, type BackgroundFactory } from './background.js';
+import { readKeyed } from './keyed-read.js';
 import type { MirrorStatus } from './mirror.js';
 import { read } from './read.js';
 import { backgrounds, dedicatedThreadStatus, mirrors, stopDedicatedThread, writers } from './registry.js';
@@ -34,9 +35,12 @@ export interface Health extends BackgroundStatus {
   readonly ready: boolean;
 }
 
+/** Follows a value; `read.keyed` follows records. */
+export type Read = typeof read & { readonly keyed: typeof readKeyed };
+
 export interface Bg extends BackgroundFactory {
   write: Write;
-  read: typeof read;
+  read: Read;
   /**
    * Stops every writer, mirror, thread and socket that this thread made. Idempotent; leaves nothing that keeps the process
    * alive, and may be followed by new registrations. Keys of the host go to another process at once.
@@ -53,6 +57,11 @@ function status(): BackgroundStatus {
   };
 }
 
+/** Whether a writer or mirror can answer; one without a schedule has no value to wait for. */
+export function hasValue({ version, state }: { readonly version: number; readonly state: string }): boolean {
+  return version > 0 || state === 'live';
+}
+
 /**
  * What a health endpoint wants to know.
  *
@@ -61,7 +70,6 @@ function status(): BackgroundStatus {
  */
 export function health(): Health {
   const all = status();
-  const hasValue = ({ version, state }: { version: number; state: string }): boolean => version > 0 || state === 'live';
   return { live: true, ready: all.writers.every(hasValue) && all.mirrors.every(hasValue), ...all };
 }
 
@@ -118,7 +126,7 @@ async function within(work: Promise<unknown>, limit: number): Promise<void> {
  */
 export const bg: Bg = Object.assign(((...args: Parameters<BackgroundFactory>) => background(...args)) as BackgroundFactory, {
   write,
-  read,
+  read: Object.assign(((...args) => read(...args)) as typeof read, { keyed: readKeyed }),
   shutdown,
   status,
 });

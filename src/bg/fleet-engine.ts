@@ -6,7 +6,8 @@ import { Outlet, type OutletTarget } from '../link/thread/outlet.js';
 import { claim, createRing, disown, type Ring } from '../mirror/layout.js';
 import { newestMeta, publish } from '../mirror/protocol.js';
 import type { RepeaterStatus } from '../scheduler/repeater.js';
-import type { Engine, Lead, WriterEvents, WriterPlan } from './ring-writer.js';
+import type { WriterPlan } from './plan.js';
+import type { Engine, Lead, WriterEvents } from './ring-writer.js';
 
 /** A publication that failed is tried again by the link; this is how soon it is asked how that went. */
 const RETRY = { base: 100, max: 250 };

@@ -25,7 +25,7 @@ export function fleetReading({
   runImmediately,
   maxBytes,
   metrics,
-}: FleetReading): Required<Pick<RingSourceOptions, 'name' | 'connect'>> {
+}: FleetReading): Required<Pick<RingSourceOptions<never>, 'name' | 'connect'>> {
   const name = fleetName(store, key);
   return {
     name,

@@ -4,7 +4,8 @@ import type { Ring } from '../mirror/layout.js';
 import { FleetEngine } from './fleet-engine.js';
 import type { FleetPlan } from './fleet-options.js';
 import { placeSettings } from './host-ring.js';
-import type { Engine, WriterEvents, WriterPlan } from './ring-writer.js';
+import type { WriterPlan } from './plan.js';
+import type { Engine, WriterEvents } from './ring-writer.js';
 import type { WriterState, WriterStatus } from './writer.js';
 
 export interface FleetStandingOptions {
@@ -19,6 +20,7 @@ export interface FleetStandingOptions {
   state(): WriterState;
   setState(state: WriterState): void;
   onProblem(error: Error, kind?: string): void;
+  onGranted(epoch: number): void;
   /** Another thread of the process has the writer. */
   onDuplicate(error: Error): void;
 }
@@ -90,6 +92,7 @@ export function standForFleet(options: FleetStandingOptions): FleetStanding {
             isTaken = true;
             isLoaded = false;
             setState('initializing');
+            options.onGranted(grant.epoch);
             try {
               engine.lead({ epoch: grant.epoch, version: grant.last?.version ?? 0 }, grant.last);
             } catch (error) {

@@ -6,12 +6,12 @@ import { DEFAULT_MAX_BYTES } from '../core/snapshot.js';
 import { isCacheStorage, type CacheStorage } from '../core/store.js';
 import { checkMetrics, guardMetrics } from '../metrics/guard.js';
 import { resolveSerializer, type SerializerOption } from '../serializers/resolve.js';
-import { RedisCache } from '../stores/redis/redis-cache.js';
+import { isFleetStore } from './fleet-options.js';
 import { fleetReading } from './fleet-source.js';
-import { createMirror, type Mirror, type OnStale } from './mirror.js';
+import { createMirror, type Mirror, type MirrorOptions, type OnStale } from './mirror.js';
 import { checkStaticKey, intervalOf, milliseconds } from './options.js';
 import { mirrors } from './registry.js';
-import { RingSource } from './ring-source.js';
+import { RingSource, type RingSourceOptions } from './ring-source.js';
 import { StoreSource } from './store-source.js';
 import type { Source } from './source.js';
 
@@ -50,8 +50,38 @@ const STORE_INTERVAL = 30;
 const HOST_INTERVAL = 1;
 
 export function read<T = unknown>(key: string, options: ReadOptions = {}): Mirror<T> {
+  const { interval, metrics, ring, mirror: common } = checkReadOptions('bg.read', key, options, KNOWN);
+  const { store, runImmediately = true } = options;
+  const source: Source<T> =
+    store && !isFleetStore(store)
+      ? new StoreSource<T>({
+          key,
+          store,
+          interval,
+          runImmediately,
+          freeze: ring.freeze,
+          onError: ring.onError,
+          onPolled: (success, durationMs) => metrics?.recordBackgroundRefresh(key, { success, durationSeconds: durationMs / 1000 }),
+        })
+      : new RingSource<T>(ring);
+  const mirror: Mirror<T> = createMirror<T>(source, { ...common, onClose: () => mirrors.delete(mirror) });
+  mirrors.add(mirror);
+  return mirror;
+}
+
+/** What `bg.read` and `bg.read.keyed` make of their options. */
+export interface Reading {
+  /** Milliseconds; 0 for no looks after the first. */
+  readonly interval: number;
+  readonly metrics: MetricsCollector | undefined;
+  readonly ring: RingSourceOptions<never>;
+  readonly mirror: Omit<MirrorOptions, 'onClose'>;
+}
+
+/** @throws TypeError, RangeError */
+export function checkReadOptions(where: string, key: string, options: ReadOptions, known: readonly string[]): Reading {
   checkStaticKey(key);
-  checkOptions('bg.read', options, KNOWN);
+  checkOptions(where, options, known);
   const { store, via = 'host', ttl, onStale = 'undefined', onError, freeze = true, serializer, maxBytes, runImmediately = true } = options;
   if (store !== undefined && !isCacheStorage(store)) refuse('store', 'a store', store);
   const interval = intervalOf(options.interval ?? (store ? STORE_INTERVAL : HOST_INTERVAL));
@@ -65,28 +95,16 @@ export function read<T = unknown>(key: string, options: ReadOptions = {}): Mirro
   if (options.metrics !== undefined) checkMetrics(options.metrics);
   const own = serializer === undefined ? undefined : resolveSerializer(serializer);
   const metrics = options.metrics && guardMetrics(options.metrics, onError);
-
-  const source: Source<T> =
-    store && !(store instanceof RedisCache)
-      ? new StoreSource<T>({
-          key,
-          store,
-          interval,
-          runImmediately,
-          freeze,
-          onError,
-          onPolled: (success, durationMs) => metrics?.recordBackgroundRefresh(key, { success, durationSeconds: durationMs / 1000 }),
-        })
-      : new RingSource<T>({
-          key,
-          pollInterval: interval > 0 ? Math.max(1, Math.round(interval)) : Number.MAX_SAFE_INTEGER,
-          maxBytes,
-          freeze,
-          serializer: own ?? store?.serializer,
-          onError,
-          ...(store && fleetReading({ key, store, via, interval, runImmediately, maxBytes: maxBytes ?? DEFAULT_MAX_BYTES, metrics })),
-        });
-  const mirror: Mirror<T> = createMirror<T>(source, { key, ttl: limit, onStale, onError, onClose: () => mirrors.delete(mirror) });
-  mirrors.add(mirror);
-  return mirror;
+  const redis = isFleetStore(store) ? store : undefined;
+  const pollInterval = interval > 0 ? Math.max(1, Math.round(interval)) : Number.MAX_SAFE_INTEGER;
+  return {
+    interval,
+    metrics,
+    ring: {
+      ...{ key, pollInterval, maxBytes, freeze, onError },
+      serializer: own ?? redis?.serializer,
+      ...(redis && fleetReading({ key, store: redis, via, interval, runImmediately, maxBytes: maxBytes ?? DEFAULT_MAX_BYTES, metrics })),
+    },
+    mirror: { key, ttl: limit, onStale, onError },
+  };
 }

@@ -9,7 +9,7 @@ import { linkClient, type LinkHandle } from '../link/thread/link-client.js';
 import type { PlainLinkStatus } from '../link/thread/messages.js';
 import { findRing, seekRing } from '../mirror/directory.js';
 import { type Ring, type RingState, readHealth } from '../mirror/layout.js';
-import { createReader, type Reader } from '../mirror/reader.js';
+import { createReader, type Reader, type ReaderOptions } from '../mirror/reader.js';
 import { watch } from '../mirror/watch.js';
 import { type ColdRing, coldRing, placeSettings } from './host-ring.js';
 import type { Source } from './source.js';
@@ -24,7 +24,7 @@ export interface FleetConnection {
   close(): void;
 }
 
-export interface RingSourceOptions {
+export interface RingSourceOptions<T> {
   readonly key: string;
   /** Under which the ring is found, where it isn't the key: of a fleet's value. */
   readonly name?: string;
@@ -38,12 +38,14 @@ export interface RingSourceOptions {
   readonly freeze: boolean;
   readonly serializer: Serializer | undefined;
   readonly onError: OnError | undefined;
+  /** Default: of whole values. */
+  readonly makeReader?: ((options: ReaderOptions) => Reader<T>) | undefined;
 }
 
 /** Reads from a ring: one that this process has, or one that the link thread fills from another process of the host, or from the fleet. */
 export class RingSource<T> implements Source<T> {
   readonly read: () => T | undefined;
-  readonly #options: RingSourceOptions;
+  readonly #options: RingSourceOptions<T>;
   readonly #reader: Reader<T>;
   readonly #wakers = new Set<() => void>();
   #ring: Ring;
@@ -59,10 +61,10 @@ export class RingSource<T> implements Source<T> {
   #refusedAtStart = 0;
   #closed = false;
 
-  constructor(options: RingSourceOptions) {
-    const { key, name = key, maxBytes, freeze, serializer, onError, connect } = options;
+  constructor(options: RingSourceOptions<T>) {
+    const { key, name = key, maxBytes, freeze, serializer, onError, connect, makeReader = createReader<T> } = options;
     this.#options = options;
-    this.#reader = createReader<T>({
+    this.#reader = makeReader({
       key,
       // What is in this process's memory is the writer's business; the limit is for what comes from outside.
       maxBytes: maxBytes ?? Number.POSITIVE_INFINITY,

@@ -7,9 +7,11 @@ import type { CacheStorage } from '../core/store.js';
 import type { News } from '../link/ports.js';
 import { confirmUnfenced, publishUnfenced } from '../link/redis/unfenced.js';
 import type { Ring } from '../mirror/layout.js';
+import { emitError } from '../metrics/events.js';
 import { take } from '../mirror/protocol.js';
 import { backoffDelay } from '../scheduler/backoff.js';
-import { RedisCache } from '../stores/redis/redis-cache.js';
+import type { RedisCache } from '../stores/redis/redis-cache.js';
+import { isFleetStore } from './fleet-options.js';
 
 export interface StoreKeeperOptions {
   readonly key: string;
@@ -29,7 +31,7 @@ export interface StoreKeeper {
 }
 
 export function storeKeeper(store: CacheStorage, options: StoreKeeperOptions): StoreKeeper {
-  if (store instanceof RedisCache) return new RedisKeeper(store, options);
+  if (isFleetStore(store)) return new RedisKeeper(store, options);
   return {
     keep: (meta) => void keepEntry(store, meta, options),
     stop: () => undefined,
@@ -51,6 +53,7 @@ async function keepEntry(store: CacheStorage, meta: SnapshotMeta, options: Store
 
 function fail(error: unknown, { key, name, metrics, onError }: StoreKeeperOptions): void {
   metrics?.recordError(name, { operation: 'set', errorType: error instanceof Error ? error.name : 'Error' });
+  emitError(name, 'set', error);
   report(error, onError, `the store of '${key}'`);
 }
 

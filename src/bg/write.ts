@@ -4,13 +4,16 @@ import { checkBoolean, checkCount, checkFunction, checkOptions, refuse } from '.
 import { DEFAULT_MAX_BYTES } from '../core/snapshot.js';
 import { isCacheStorage, type CacheStorage } from '../core/store.js';
 import type { Serializer } from '../core/serializer.js';
-import type { Loader } from '../scheduler/loader.js';
+import type { KeyedSource } from '../keyed/builder.js';
+import type { KeyedLookups, Lookups } from '../keyed/lookups.js';
+import type { Loader, LoaderContext } from '../scheduler/loader.js';
 import { isSerializerName, resolveSerializer, type SerializerName, type SerializerOption } from '../serializers/resolve.js';
 import { fleetPlan, fleetSerializer } from './fleet-options.js';
 import { LoaderEngine } from './loader-engine.js';
 import { checkRefreshOptions, freshFor, intervalOf, milliseconds, type RefreshOptions } from './options.js';
 import { dedicatedThread } from './registry.js';
-import { RingWriter, type Validate, type WriterEvents } from './ring-writer.js';
+import type { Validate } from './plan.js';
+import { RingWriter, type WriterEvents } from './ring-writer.js';
 import { createWriter, type Writer } from './writer.js';
 import type { Ring } from '../mirror/layout.js';
 
@@ -35,7 +38,20 @@ export interface WriteOptions<T = unknown> extends RefreshOptions {
   readonly validate?: Validate<T> | undefined;
   /** Whether the writer keeps the process alive; default `true`. */
   readonly ref?: boolean | undefined;
+  /**
+   * `true`: the loader gives records (a `Map`, a plain object, an (async) iterable of `[key, value]`), which readers look up one by one
+   * with `bg.read.keyed`. `serializer` is that of each value; `previous`, and both arguments of `validate`, are lookups. Not with `store`.
+   */
+  readonly keyed?: boolean | undefined;
 }
+
+/** The options of a writer of records. */
+export interface KeyedWriteOptions<V = unknown> extends WriteOptions<Lookups<V>> {
+  readonly keyed: true;
+}
+
+/** What a writer of records loads with. */
+export type KeyedLoader<V> = (context: LoaderContext<Lookups<V>>) => KeyedSource<V> | Promise<KeyedSource<V>>;
 
 const KNOWN = [
   'key',
@@ -53,10 +69,19 @@ const KNOWN = [
   'maxBytes',
   'validate',
   'ref',
+  'keyed',
 ];
+
+type KeyedOptions<V> = Omit<KeyedWriteOptions<V>, 'loader'>;
 
 /** `bg.write` with the loader among the options answers the writer; without, a function that takes the loader. */
 export interface Write {
+  <V>(interval: Duration, options: KeyedOptions<V> & { readonly loader: URL | KeyedLoader<V> }): Writer<KeyedLookups<V>>;
+  <V = unknown>(
+    interval: Duration,
+    options: KeyedOptions<V> & { readonly loader?: undefined },
+  ): <L extends V>(loader: KeyedLoader<L>) => Writer<KeyedLookups<L>>;
+  <V>(interval: Duration, options: KeyedOptions<V> & { readonly loader?: undefined }, loader: KeyedLoader<V>): Writer<KeyedLookups<V>>;
   <T>(interval: Duration, options: WriteOptions<T> & { readonly loader: URL | Loader<T> }): Writer<T>;
   <T = unknown>(
     interval: Duration,
@@ -84,6 +109,9 @@ function prepare(interval: Duration, options: WriteOptions<unknown>) {
   checkCount('maxBytes', maxBytes);
   checkFunction('validate', validate);
   checkBoolean('ref', options.ref);
+  checkBoolean('keyed', options.keyed);
+  if (options.keyed && store !== undefined && !fleet)
+    refuse('store', "absent where `keyed` is true and `scope` isn't 'fleet': records travel by shared memory and the host", store);
   const plan = {
     key,
     interval: every,
@@ -91,6 +119,7 @@ function prepare(interval: Duration, options: WriteOptions<unknown>) {
     freshFor: freshFor(options.ttl, every),
     maxBytes,
     runImmediately: options.runImmediately ?? true,
+    keyed: options.keyed ?? false,
   };
   return { plan, metrics, ref, fleet, format };
 }

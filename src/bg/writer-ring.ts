@@ -6,7 +6,8 @@ import { findRing, withdrawRing } from '../mirror/directory.js';
 import { createRing, hold, holderOf, largestSnapshot, letGo, type Ring } from '../mirror/layout.js';
 import { newestMeta } from '../mirror/protocol.js';
 import { coldRing } from './host-ring.js';
-import type { Lead, WriterPlan } from './ring-writer.js';
+import type { WriterPlan } from './plan.js';
+import type { Lead } from './ring-writer.js';
 import type { Scope } from './writer.js';
 
 /** A ring for a new writer. */

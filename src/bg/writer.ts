@@ -8,14 +8,18 @@ import type { Serializer } from '../core/serializer.js';
 import type { CacheStorage } from '../core/store.js';
 import { fleetName } from '../link/fleet/name.js';
 import { linkClient, type LinkHandle } from '../link/thread/link-client.js';
+import { createKeyedReader } from '../keyed/reader.js';
+import { emitPublish, emitRefresh, emitTakeover } from '../metrics/events.js';
 import { announceRing, seekRing, withdrawRing } from '../mirror/directory.js';
 import { holderOf, type Ring } from '../mirror/layout.js';
 import { placeSettings } from './host-ring.js';
+import type { Reader } from '../mirror/reader.js';
 import { createMirror, type Mirror } from './mirror.js';
 import { holdProcess, writers } from './registry.js';
 import type { FleetPlan } from './fleet-options.js';
 import { standForFleet } from './fleet-writer.js';
-import type { Engine, WriterEvents, WriterPlan } from './ring-writer.js';
+import type { WriterPlan } from './plan.js';
+import type { Engine, WriterEvents } from './ring-writer.js';
 import { RingSource } from './ring-source.js';
 import { storeKeeper } from './store-keeper.js';
 import { takeRing } from './writer-ring.js';
@@ -91,6 +95,9 @@ export interface WriterOptions {
   readonly makeEngine: (ring: Ring, events: WriterEvents) => Engine;
 }
 
+/** What the lookups of a writer itself keep decoded. */
+const WRITERS_MEMO = { maxEntries: 1000, maxBytes: 1024 * 1024 };
+
 /** Registers a writer for a key and starts it. */
 export function createWriter<T>(options: WriterOptions): Writer<T> {
   const { plan, name, scope, store, metrics, onError, fleet } = options;
@@ -126,6 +133,8 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       setState('live');
       metrics?.recordBackgroundRefresh(name, { success: true, durationSeconds: durationMs / 1000 });
       keeper?.keep(meta);
+      emitRefresh(name, key, durationMs / 1000);
+      emitPublish({ cache: name, key, scope, epoch: meta.epoch, version: meta.version });
     },
     onFailed(error, durationMs) {
       failures++;
@@ -133,6 +142,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       lastDurationMs = durationMs;
       if (state === 'live') setState('interrupted');
       metrics?.recordBackgroundRefresh(name, { success: false, durationSeconds: durationMs / 1000 });
+      emitRefresh(name, key, durationMs / 1000, { error });
       fail(error);
     },
   };
@@ -151,6 +161,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       state: () => state,
       setState,
       onProblem: fail,
+      onGranted: (epoch) => emitTakeover({ cache: name, key, scope, epoch }),
       onDuplicate: (error) => {
         fail(error);
         void stop({ abort: true });
@@ -177,6 +188,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
     freeze: true,
     serializer: options.serializer,
     onError,
+    makeReader: plan.keyed ? (common) => createKeyedReader({ ...common, memo: WRITERS_MEMO }) as unknown as Reader<T> : undefined,
   });
   const release = options.ref ? holdProcess() : (): void => {};
 
@@ -186,6 +198,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       {
         onGranted(lead) {
           setState('initializing');
+          emitTakeover({ cache: name, key, scope, epoch: lead.epoch });
           try {
             engine.lead(lead);
           } catch (error) {
@@ -258,12 +271,14 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
   }
 
   const mirror: Mirror<T> = createMirror<T>(source, { key, ttl: undefined, onStale: 'serve', onError, onClose: () => {} });
-  writers.set(key, { status, stop });
   const read = (): T | undefined => source.read();
+  const refresh = (): Promise<void> =>
+    state === 'closed' ? Promise.reject(new StoppedError(`The writer of '${key}' is stopped`)) : engine.refresh();
+  writers.set(key, { status, stop, refresh, read });
   return Object.defineProperty(
     Object.assign(read, {
       key,
-      refresh: () => (state === 'closed' ? Promise.reject(new StoppedError(`The writer of '${key}' is stopped`)) : engine.refresh()),
+      refresh,
       ready: (timeout?: Duration) => mirror.ready(timeout),
       stop: () => stop({ abort: false }),
       status,

@@ -94,8 +94,8 @@ export interface Ring {
   readonly born: number;
 }
 
-/** Of a serializer, in a slot. 0 is a custom one, which the reader must bring itself. */
-const CODECS = ['', 'json', 'v8', 'msgpack', 'protobuf'];
+/** Of a serializer, in a slot. 0 is a custom one, which the reader must bring itself; `keyed` is the layout of keyed/layout.ts. */
+const CODECS = ['', 'json', 'v8', 'msgpack', 'protobuf', 'keyed'];
 
 /** Node 20 reserves no more for one buffer. */
 const MAX_RESERVED = 2 ** 32;

@@ -88,7 +88,7 @@ export async function startRedis(scope: Scope, args: readonly string[] = []): Pr
 }
 
 export interface RedisCluster {
-  client(): Cluster;
+  client(redisOptions?: ClientOptions): Cluster;
   /** A connection to each of the three. */
   readonly nodes: readonly Redis[];
 }
@@ -135,8 +135,9 @@ export async function startCluster(scope: Scope): Promise<RedisCluster> {
   );
   return {
     nodes,
-    client() {
-      const client = quiet(new Cluster(ports.map((port) => ({ host: '127.0.0.1', port }))));
+    client(redisOptions = {}) {
+      const nodes = ports.map((port) => ({ host: '127.0.0.1', port }));
+      const client = quiet(new Cluster(nodes, { redisOptions }));
       scope.teardown(() => client.disconnect());
       return client;
     },

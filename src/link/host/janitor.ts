@@ -1,9 +1,9 @@
 /** Clears away what writers left that were killed in the middle of a write. Run by the one who holds the key's lease. */
-import { lstat, readdir, unlink } from 'node:fs/promises';
+import { lstat, readdir, readFile, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Clock } from '../../core/clock.js';
 import { codeOf, isInFlight } from '../../files/owned.js';
-import { isDead } from './liveness.js';
+import { isEnded, isRunning, parseStat } from '../../files/task.js';
 import type { HostPlace } from './place.js';
 
 const TEMPORARY = /^([0-9a-f]{64}|token)(?:\.epoch)?\.(\d{1,10})\.[0-9a-f]{12}\.tmp$/;
@@ -32,9 +32,18 @@ export async function sweep(place: HostPlace, key: string, clock: Clock): Promis
 async function isLeftover(path: string, pid: number, clock: Clock): Promise<boolean> {
   // A thread of this process that was terminated in a write: the lease is ours now, so that thread doesn't run any more.
   if (pid === process.pid) return !isInFlight(path);
-  if (isDead(pid)) return true;
+  if (!isRunning(pid) || (await isZombie(pid))) return true;
   try {
     return clock.wall() - (await lstat(path)).mtimeMs > OLD;
+  } catch {
+    return false;
+  }
+}
+
+/** A takeover is so quick that the parent of the killed writer may not have asked for its exit code yet: it still has its id. */
+async function isZombie(pid: number): Promise<boolean> {
+  try {
+    return isEnded(parseStat(await readFile(`/proc/${pid}/stat`, 'latin1')));
   } catch {
     return false;
   }

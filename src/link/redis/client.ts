@@ -11,6 +11,7 @@ import { clusterParts, type RedisClient } from '../../stores/redis/client.js';
 
 /** What is called of an ioredis `Redis` or `Cluster` of our own. */
 export interface OwnClient extends Pick<RedisClient, 'eval' | 'evalsha'> {
+  readonly status: string;
   connect(): Promise<unknown>;
   disconnect(): void;
   on(event: string, listener: (...args: never[]) => void): unknown;
@@ -41,8 +42,8 @@ interface ClusterClient extends OwnClient {
   nodes(role: 'all'): Node[];
 }
 
-/** Makes one client, not connected yet. */
-export type MakeClient = () => OwnClient;
+/** Makes one client, not connected yet; `undefined` where it isn't known yet to what. */
+export type MakeClient = () => OwnClient | undefined;
 
 /** How long the greeting of one server may take, in milliseconds. */
 const CONNECT_TIMEOUT = 3000;
@@ -101,16 +102,14 @@ export function duplicate(client: RedisClient): OwnClient {
 }
 
 /**
- * For subscriptions. In a Cluster any node will do, since every one passes on what is published on any: one of `commands`, a client
- * that is connected. (Sharded pub/sub would spare the nodes that, but it needs Redis 7, follows the slot from node to node, and ioredis
+ * For subscriptions. In a Cluster any node will do, since every one passes on what is published on any: one of those that `commands`
+ * knows, a client that is connected. (Sharded pub/sub would spare the nodes that, but it needs Redis 7, follows the slot from node to node, and ioredis
  * doesn't tell when it has subscribed anew.)
  */
-export function duplicateForSubscriptions(client: RedisClient, commands: OwnClient | undefined): OwnClient {
+export function duplicateForSubscriptions(client: RedisClient, commands: OwnClient | undefined): OwnClient | undefined {
   if (!clusterParts(client)) return duplicate(client);
   const nodes = (commands as ClusterClient | undefined)?.nodes('all') ?? [];
-  const node = nodes[Math.floor(Math.random() * nodes.length)];
-  if (!node) throw new Error('No node of the Cluster is known yet');
-  return node.duplicate(OWN);
+  return nodes[Math.floor(Math.random() * nodes.length)]?.duplicate(OWN);
 }
 
 /** Calls `each` for every socket that the client makes. */

@@ -79,6 +79,13 @@ export class Connection {
     }
   }
 
+  /** Now is a good moment for an attempt that is due later. */
+  hurry(): void {
+    if (this.#state !== 'down') return;
+    this.#timer?.cancel();
+    this.#open();
+  }
+
   /** Whether its sockets keep the process alive. */
   keepAlive(isRef: boolean): void {
     this.#isRef = isRef;
@@ -93,14 +100,23 @@ export class Connection {
 
   #open(): void {
     this.#state = 'opening';
-    let client: OwnClient;
-    let why: Error | undefined;
+    let client: OwnClient | undefined;
     try {
       client = this.#make();
     } catch (error) {
       this.#retryLater(toError(error));
       return;
     }
+    if (!client) {
+      this.#state = 'down';
+      this.#timer = this.#clock.setTimer(() => this.#open(), BACKOFF.max);
+      return;
+    }
+    this.#follow(client);
+  }
+
+  #follow(client: OwnClient): void {
+    let why: Error | undefined;
     this.#client = client;
     onSocket(client, (socket) => {
       if (this.#client !== client) {
@@ -154,7 +170,8 @@ export class Connection {
     this.#timer?.cancel();
     const client = this.#client;
     this.#client = undefined;
-    client?.disconnect();
+    // Of one that has ended already, ioredis would wait for an end that was.
+    if (client && client.status !== 'end') client.disconnect();
     // `disconnect` alone waits for the other side to hang up, and one that is gone never does.
     for (const socket of this.#sockets) socket.destroy();
     this.#sockets.clear();

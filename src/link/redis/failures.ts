@@ -1,5 +1,6 @@
 /** What can go wrong between a process and Redis, by kinds; and words for it that hold no key, value, address or credential. */
 import { AdvancedCachingError, TimeoutError, WireFormatError } from '../../core/errors.js';
+import { type OnError, report, toError } from '../../core/report.js';
 import { kindOf, reasonOf } from '../../stores/redis/replies.js';
 
 /**
@@ -56,4 +57,32 @@ export function kindOfFailure(error: Error): RedisFailureKind {
 export function reason(error: Error): string {
   Reflect.deleteProperty(error, 'previousErrors');
   return reasonOf(error);
+}
+
+/** Of what clears only when announcements are heard again, too. */
+const OF_CONNECTIONS: readonly RedisFailureKind[] = ['connection', 'timeout', 'denied'];
+
+/** Tells failures, each kind once until it is over. */
+export class Failures {
+  /** The last one, told or not. */
+  last: { readonly error: Error; readonly kind: RedisFailureKind } | undefined;
+  readonly #onError: OnError | undefined;
+  readonly #told = new Set<RedisFailureKind>();
+
+  constructor(onError: OnError | undefined) {
+    this.#onError = onError;
+  }
+
+  tell(thrown: unknown, kind: RedisFailureKind = kindOfFailure(toError(thrown))): void {
+    const error = toError(thrown);
+    this.last = { error, kind };
+    if (this.#told.has(kind)) return;
+    this.#told.add(kind);
+    report(error, this.#onError, 'Redis link');
+  }
+
+  /** Something worked: failures are news again. */
+  over(isSubscribed: boolean): void {
+    for (const kind of this.#told) if (isSubscribed || !OF_CONNECTIONS.includes(kind)) this.#told.delete(kind);
+  }
 }

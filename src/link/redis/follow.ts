@@ -1,25 +1,16 @@
-/**
- * The reader's side: told by announcements, polling in any case, and keeping what it has through everything.
- *
- * What Redis has is judged by `(epoch, version)` where a writer announces, and by the moments in front of the value where none does (the
- * Python library, `RedisCache.set`). What is handed over is numbered so that numbers never fall:
- *
- * - an announced snapshot keeps the numbers of its writer;
- * - a value that nobody announces gets its moment in microseconds as the version, in the last one's epoch (0 where there was none), and at
- *   least the version after the last one (its writers' clocks may differ). So all who follow it give it the same number;
- * - an announced snapshot whose numbers such values have used up gets the version after the last one, too. A writer with a lease comes with a
- *   higher epoch, so from its next grant on the numbers are its own again.
- */
+/** The reader's side: told by announcements, polling in any case, and keeping what it has through everything. */
 import { crc32 } from 'node:zlib';
 import type { Timer } from '../../core/clock.js';
-import { StoreError, WireFormatError } from '../../core/errors.js';
+import { StoreError } from '../../core/errors.js';
 import { report, toError } from '../../core/report.js';
-import { isNewer, type Snapshot } from '../../core/snapshot.js';
+import type { Snapshot } from '../../core/snapshot.js';
 import { type Follower, type FollowerEvents, type LinkState, type LinkStatus, type News, NO_NEWS } from '../ports.js';
-import { type RedisFailureKind, kindOfFailure } from './failures.js';
+import { Failures, type RedisFailureKind } from './failures.js';
+import { Fetcher, onOurClock } from './fetcher.js';
 import { type Seat, takeSeat } from './hub.js';
-import { FREE, type Look, look, type Meta, parseNews, pull, verify } from './look.js';
+import { FREE, type Look, look, parseNews } from './look.js';
 import { linkSettings, type RedisLinkOptions, type RedisLinkSettings } from './options.js';
+import { type At, isLater, isSame, Position } from './position.js';
 
 /**
  * Follows a key of a RedisCache. What is there is read at once, then each announcement, each new connection, and a poll every `pollInterval`
@@ -40,17 +31,6 @@ export interface Contest {
   onFree(): void;
 }
 
-/** Versions from here on are moments in microseconds (this one is of 1973), not counted. */
-export const FIRST_MOMENT = 1e14;
-
-/** The version of a value that nobody announces. @param createdAt Unix seconds */
-export function momentOf(createdAt: number): number {
-  const moment = Math.round(createdAt * 1e6);
-  return Number.isSafeInteger(moment) ? moment : 0;
-}
-
-type At = News & { readonly at: number };
-
 /** A follower with the handles that a candidate needs: what it sees, and a way to stand aside. */
 export class RedisFollower implements Follower {
   readonly seat: Seat;
@@ -59,28 +39,17 @@ export class RedisFollower implements Follower {
   readonly #contest: Contest | undefined;
   readonly #undo: (() => void)[];
   #state: LinkState = 'connecting';
-  /** What was handed over last, by the numbers it was handed over with. */
-  #have: News = NO_NEWS;
-  /** The announced snapshot that was seen last, by its writer's numbers. */
-  #there: At = { ...NO_NEWS, at: 0 };
-  /** Of the value that was handed over last, where nobody announced it. */
-  #mark: string | undefined;
-  /** Of what was handed over last. */
-  #content: { readonly length: number; readonly checksum: number } | undefined;
-  /** Of what was refused last: it is not fetched again. */
-  #bad: string | undefined;
-  /** Of what this process had from elsewhere, while it isn't known whether Redis has it, too. */
-  #brought: { readonly createdAt: number; readonly length: number } | undefined;
+  readonly #position = new Position();
+  readonly #fetcher: Fetcher;
+  readonly #failures: Failures;
   #again = false;
   #wanted: At = { ...NO_NEWS, at: 0 };
+  #isRunning = false;
   #running: Promise<void> | undefined;
   #pollTimer: Timer | undefined;
   #isSubscribed = false;
-  /** The kinds of failures that were told since they were last not there. */
-  readonly #told = new Set<RedisFailureKind>();
-  #status = { polls: 0, pulls: 0, announcements: 0, connections: 0, refused: 0 };
+  #counts = { polls: 0, announcements: 0, connections: 0 };
   #lastHeard: number | undefined;
-  #lastError: { readonly error: Error; readonly kind: RedisFailureKind } | undefined;
   #lag: number | undefined;
   #lastLook: (Pick<Look, 'meta' | 'lease'> & { readonly at: number }) | undefined;
 
@@ -88,9 +57,11 @@ export class RedisFollower implements Follower {
     this.#options = options;
     this.#settings = settings;
     this.#contest = contest;
-    if (settings.last) this.#bring(settings.last);
+    if (settings.last) this.#position.bring(settings.last);
     const { store, clock, ref, names } = settings;
     this.seat = takeSeat(store.client, clock, ref);
+    this.#fetcher = new Fetcher(this.seat.data, settings);
+    this.#failures = new Failures(options.onError);
     this.#undo = [
       this.seat.data.listen({ onUp: () => this.#onUp(), onDown: (error) => this.interrupt(error) }),
       this.seat.subscriptions.add(names.channel, {
@@ -111,12 +82,12 @@ export class RedisFollower implements Follower {
   }
 
   get have(): News {
-    return this.#have;
+    return this.#position.have;
   }
 
   /** The CRC32 of what was handed over last. */
   get checksum(): number {
-    return this.#content?.checksum ?? 0;
+    return this.#position.checksum;
   }
 
   poke(): void {
@@ -126,25 +97,23 @@ export class RedisFollower implements Follower {
   }
 
   status(): LinkStatus {
-    const { connections, refused, polls, pulls, announcements } = this.#status;
     const { clock } = this.#settings;
+    const { last } = this.#failures;
     const seen = this.#lastLook;
     return {
       state: this.#state,
-      ...this.#have,
+      ...this.#position.have,
       lastHeard: this.#lastHeard,
-      connections,
-      refused,
+      refused: this.#fetcher.refused,
       readers: 0,
-      lastError: this.#lastError?.error,
-      lastErrorKind: this.#lastError?.kind,
+      lastError: last?.error,
+      lastErrorKind: last?.kind,
       writer: seen?.lease?.holder ?? seen?.meta?.writer,
       leaseLeft: seen?.lease && Math.max(0, seen.lease.left - (clock.monotonic() - seen.at)),
       isSubscribed: this.#isSubscribed,
       lag: this.#lag,
-      polls,
-      pulls,
-      announcements,
+      pulls: this.#fetcher.pulls,
+      ...this.#counts,
     };
   }
 
@@ -168,9 +137,7 @@ export class RedisFollower implements Follower {
 
   /** What this process published itself is not news to it. */
   published(news: News, at: number): void {
-    if (isNewer(news, this.#have)) this.#have = { epoch: news.epoch, version: news.version };
-    this.#there = { ...this.#have, at };
-    this.#mark = this.#content = undefined;
+    this.#position.published(news, at);
   }
 
   /** Follows (again). */
@@ -184,25 +151,15 @@ export class RedisFollower implements Follower {
   /** What is stored, whatever was handed over; `undefined` for nothing. `kept` is answered instead of the same fetched once more. */
   async newest(kept: Snapshot | undefined): Promise<Snapshot | undefined> {
     const seen = await this.#look();
-    const isThere = seen.matches && isSame(seen.meta, this.#there) && this.#mark === undefined;
-    if (isThere && kept && isSame(kept, this.#have)) return kept;
-    if (seen.length < 0) return undefined;
-    const fetched = await this.#fetch(seen);
-    if (!fetched) return undefined;
-    const { meta, bytes } = fetched;
-    const news =
-      isThere && isSame(meta, this.#there) ? this.#have : meta ? this.#numbered(meta) : this.#next(seen.meta, fetched.header.createdAt);
-    return { ...this.#metaOf(meta, fetched.header, seen), epoch: news.epoch, version: news.version, bytes };
+    if (this.#position.holds(seen) && kept && isSame(kept, this.have)) return kept;
+    if (!seen.exists) return undefined;
+    const fetched = await this.#fetcher.fetch(seen);
+    return fetched && { ...this.#fetcher.metaOf(fetched, seen), ...this.#position.numbersOf(seen, fetched.meta), bytes: fetched.bytes };
   }
 
   /** Tells an error, once for the same kind in a row. */
-  fail(thrown: unknown, kind: RedisFailureKind = kindOfFailure(toError(thrown))): void {
-    if (this.#state === 'closed') return;
-    const error = toError(thrown);
-    this.#lastError = { error, kind };
-    if (this.#told.has(kind)) return;
-    this.#told.add(kind);
-    report(error, this.#options.onError, 'Redis link');
+  fail(thrown: unknown, kind?: RedisFailureKind): void {
+    if (this.#state !== 'closed') this.#failures.tell(thrown, kind);
   }
 
   /** The same, and what is there can't be relied on to be the newest any more. */
@@ -213,9 +170,7 @@ export class RedisFollower implements Follower {
 
   /** Something worked: failures are news again. */
   recovered(): void {
-    for (const kind of this.#told) {
-      if (this.#isSubscribed || !['connection', 'timeout', 'denied'].includes(kind)) this.#told.delete(kind);
-    }
+    this.#failures.over(this.#isSubscribed);
   }
 
   setState(state: 'live' | 'interrupted', error?: Error): void {
@@ -238,7 +193,7 @@ export class RedisFollower implements Follower {
   }
 
   #onUp(): void {
-    this.#status.connections += 1;
+    this.#counts.connections += 1;
     this.poke();
   }
 
@@ -250,9 +205,9 @@ export class RedisFollower implements Follower {
     }
     const news = parseNews(message);
     if (!news) return;
-    this.#status.announcements += 1;
+    this.#counts.announcements += 1;
     this.#lastHeard = this.#settings.clock.monotonic();
-    if (!isLater(news, this.#there)) return;
+    if (!this.#position.isLater(news)) return;
     if (isLater(news, this.#wanted)) this.#wanted = news;
     this.#go();
   }
@@ -271,31 +226,33 @@ export class RedisFollower implements Follower {
   }
 
   #go(): void {
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.#running = this.#run();
   }
 
   /** One look at a time, and one more after it where there was reason for that meanwhile. Never rejects. */
   async #run(): Promise<void> {
-    while ((this.#again || isLater(this.#wanted, this.#there)) && !this.isAside() && this.seat.data.client) {
+    while ((this.#again || this.#position.isLater(this.#wanted)) && !this.isAside() && this.seat.data.client) {
       this.#again = false;
       this.#wanted = { ...NO_NEWS, at: 0 };
       try {
         const seen = await this.#look();
-        if (this.isAside()) return;
+        if (this.isAside()) break;
         this.#contest?.onLook(seen);
-        if (this.isAside() || !(await this.#judge(seen))) continue;
+        if (this.isAside() || !(await this.#takeIn(seen))) continue;
         this.recovered();
       } catch (error) {
         if (!this.isAside()) this.interrupt(error);
       }
     }
+    // In the same turn as the last check: a reason that comes now finds it over, and begins anew.
+    this.#isRunning = false;
   }
 
   async #look(): Promise<Look> {
     const { clock, names } = this.#settings;
-    this.#status.polls += 1;
+    this.#counts.polls += 1;
     const seen = await look(this.seat.data, names, clock);
     const now = clock.monotonic();
     this.#lastLook = { meta: seen.meta, lease: seen.lease, at: now };
@@ -304,22 +261,28 @@ export class RedisFollower implements Follower {
   }
 
   /** Takes in what is newer. Answers whether all is well. */
-  async #judge(seen: Look): Promise<boolean> {
-    const { meta, length } = seen;
-    if (length < 0 && this.#have.epoch === 0 && this.#have.version === 0) {
-      // Nothing yet.
-    } else if (length < 0) {
-      this.interrupt(new StoreError('Redis has lost this snapshot: what was read last is kept'), 'regressed');
-      return false;
-    } else if (meta && seen.matches) {
-      if (!(await this.#judgeAnnounced(meta, seen))) return false;
-    } else if (!(await this.#judgeUnannounced(seen))) {
-      return false;
+  async #takeIn(seen: Look): Promise<boolean> {
+    const verdict = this.#position.judge(seen);
+    switch (verdict.kind) {
+      case 'regressed':
+      case 'foreign':
+        this.interrupt(new StoreError(verdict.why), verdict.kind);
+        return false;
+      case 'new':
+        await this.#fetch(seen);
+        if (this.isAside()) return false;
+        break;
+      case 'confirmed':
+        this.#confirm(seen.meta?.at ?? 0, seen);
+        break;
+      case 'nothing':
+      case 'same':
+        break;
     }
-    if (!seen.lease && (meta ? meta.writer !== '' : length < 0)) {
+    if (!seen.lease && (seen.meta ? seen.meta.writer !== '' : !seen.exists)) {
       // No error: another one takes over, or nobody wants to.
       const error = new StoreError('No writer holds the lease');
-      this.#lastError = { error, kind: 'no-writer' };
+      this.#failures.last = { error, kind: 'no-writer' };
       this.setState('interrupted', error);
     } else {
       this.setState('live');
@@ -327,180 +290,31 @@ export class RedisFollower implements Follower {
     return true;
   }
 
-  async #judgeAnnounced(meta: Meta, seen: Look): Promise<boolean> {
-    if (this.#have.version >= FIRST_MOMENT && this.#isBrought(meta.at, meta.length) && meta.checksum === this.#content?.checksum) {
-      this.#brought = undefined;
-      this.#there = { epoch: meta.epoch, version: meta.version, at: meta.at };
-      return true;
-    }
-    if (isNewer(meta, this.#there)) return this.#takeIn(seen);
-    if (isNewer(this.#there, meta)) {
-      const { epoch, version } = this.#there;
-      const text = `Redis went back from epoch ${epoch}, version ${version} to ${meta.epoch}, ${meta.version}: what was read last is kept`;
-      this.interrupt(new StoreError(text), 'regressed');
-      return false;
-    }
-    // The same numbers again, after a value without any: the writer has put its own back.
-    if (this.#mark !== undefined && meta.checksum !== this.#content?.checksum) return this.#takeIn(seen);
-    this.#mark = undefined;
-    if (meta.at > this.#there.at) {
-      this.#there = { ...this.#there, at: meta.at };
-      this.#confirm(meta.at, seen);
-    }
-    return true;
-  }
-
-  async #judgeUnannounced(seen: Look): Promise<boolean> {
-    const { meta, header, mark, lease } = seen;
-    if (mark === this.#mark) return true;
-    if (header && this.#isBrought(header.createdAt * 1000, seen.length)) {
-      this.#brought = undefined;
-      this.#mark = mark;
-      return true;
-    }
-    if (
-      !meta &&
-      header &&
-      this.#mark === undefined &&
-      isNewer(this.#there, NO_NEWS) &&
-      Math.round(header.createdAt * 1000) === this.#there.at
-    ) {
-      this.interrupt(new StoreError('Redis has lost the numbers of this snapshot: what was read last is kept'), 'regressed');
-      return false;
-    }
-    if (header && meta && meta.writer !== '' && lease) {
-      this.interrupt(new StoreError("Somebody overwrote this snapshot who isn't its writer: what was read last is kept"), 'foreign');
-      return false;
-    }
-    if (header && isNewer(this.#there, NO_NEWS) && header.createdAt * 1000 < this.#there.at) {
-      this.interrupt(
-        new StoreError('Redis went back to a value without numbers, older than what was read last: that is kept'),
-        'regressed',
-      );
-      return false;
-    }
-    return this.#takeIn(seen);
-  }
-
-  async #takeIn(seen: Look): Promise<boolean> {
-    const isFirst = !isNewer(this.#have, NO_NEWS);
-    const fetched = await this.#fetch(seen);
-    if (this.isAside()) return false;
-    // It changed in between: another look tells into what.
+  async #fetch(seen: Look): Promise<void> {
+    const isFirst = this.#position.isEmpty;
+    const fetched = await this.#fetcher.fetch(seen);
+    if (this.isAside()) return;
     if (!fetched) {
+      // It changed in between: another look tells into what.
       this.#again = true;
-      return true;
+      return;
     }
     const { meta, header, bytes } = fetched;
-    if (meta && !isNewer(meta, this.#there) && this.#mark === undefined) return true;
-    const content = { length: bytes.length, checksum: meta?.checksum ?? crc32(bytes) };
-    const isTheSame = !meta && content.length === this.#content?.length && content.checksum === this.#content.checksum;
-    this.#mark = meta ? undefined : seen.mark;
-    if (isTheSame) {
-      this.#confirm(header.createdAt * 1000, seen);
-      return true;
-    }
-    this.#content = content;
-    const snapshot = this.#metaOf(meta, header, seen);
-    this.#have = meta ? this.#numbered(meta) : this.#next(seen.meta, header.createdAt);
-    this.#there = atOf(meta ?? seen.meta) ?? this.#there;
+    const what = this.#position.take(seen, meta, { length: bytes.length, checksum: meta?.checksum ?? crc32(bytes) });
+    if (what === 'confirmed') this.#confirm(header.createdAt * 1000, seen);
+    if (what !== 'new') return;
+    const { epoch, version } = this.#position.have;
+    const snapshot = { ...this.#fetcher.metaOf(fetched, seen), epoch, version, bytes };
     const now = this.#settings.clock.monotonic();
     this.#lag = isFirst ? undefined : now - snapshot.createdAtMonotonic;
     this.#lastHeard = now;
-    this.guard(() => this.#options.onSnapshot({ ...snapshot, epoch: this.#have.epoch, version: this.#have.version, bytes }));
-    return true;
+    this.guard(() => this.#options.onSnapshot(snapshot));
   }
 
-  /** What was looked at, with its bytes; without a meta where nobody announced it. `undefined`: it has changed since. */
-  async #fetch(
-    seen: Look,
-  ): Promise<{ meta: Meta | undefined; header: { freshUntil: number; createdAt: number }; bytes: Buffer } | undefined> {
-    const { names, maxBytes } = this.#settings;
-    const identity = `${seen.meta?.epoch} ${seen.meta?.version} ${seen.meta?.checksum} ${seen.mark}`;
-    if (identity === this.#bad) throw this.#lastError?.error ?? new WireFormatError('This snapshot was refused before');
-    try {
-      if (!seen.header) throw new WireFormatError('This value does not begin as an entry does');
-      this.#status.pulls += 1;
-      const pulled = await pull(this.seat.data, names, seen.length, maxBytes);
-      if (!pulled) return undefined;
-      const { meta, header, bytes } = pulled;
-      if (!seen.matches) return header.createdAt === seen.header.createdAt ? { meta: undefined, header, bytes } : undefined;
-      if (!meta || Math.round(header.createdAt * 1000) !== meta.at) return undefined;
-      verify(meta, bytes);
-      this.#bad = undefined;
-      return { meta, header, bytes };
-    } catch (error) {
-      if (kindOfFailure(toError(error)) === 'bad-snapshot') {
-        // Fetching it again would give the same: the next one is waited for.
-        this.#bad = identity;
-        this.#status.refused += 1;
-      }
-      throw error;
-    }
+  #confirm(at: number, { offset, matches }: Look): void {
+    if (matches) this.#position.confirmed(at);
+    const { epoch, version } = this.#position.have;
+    const createdAtMonotonic = onOurClock(at, offset, this.#settings.clock);
+    this.guard(() => this.#options.onConfirmed?.({ epoch, version, createdAt: at, createdAtMonotonic }));
   }
-
-  #metaOf(
-    meta: Meta | undefined,
-    header: { freshUntil: number; createdAt: number },
-    { offset }: Look,
-  ): Omit<Snapshot, 'bytes' | 'epoch' | 'version'> {
-    const createdAt = meta?.at ?? header.createdAt * 1000;
-    return {
-      createdAt,
-      createdAtMonotonic: this.#onOurClock(createdAt, offset),
-      freshFor: meta?.freshFor ?? Math.max(0, (header.freshUntil - header.createdAt) * 1000),
-      codec: meta?.codec ?? this.#settings.store.serializer.name ?? '',
-    };
-  }
-
-  #confirm(at: number, { offset }: Look): void {
-    this.guard(() =>
-      this.#options.onConfirmed?.({
-        epoch: this.#have.epoch,
-        version: this.#have.version,
-        createdAt: at,
-        createdAtMonotonic: this.#onOurClock(at, offset),
-      }),
-    );
-  }
-
-  /** Never in the future: half a round trip, or a clock of another host, may say so. */
-  #onOurClock(at: number, offset: number): number {
-    return Math.min(at + offset, this.#settings.clock.monotonic());
-  }
-
-  #numbered(meta: News): News {
-    return isNewer(meta, this.#have) ? { epoch: meta.epoch, version: meta.version } : this.#next(undefined, 0);
-  }
-
-  /** @param createdAt Unix seconds, where nothing else says what is newer */
-  #next(meta: News | undefined, createdAt: number): News {
-    const last = meta && isNewer(meta, this.#have) ? meta : this.#have;
-    return { epoch: last.epoch, version: Math.max(last.version + 1, momentOf(createdAt)) };
-  }
-
-  #bring({ epoch, version, createdAt, bytes }: Snapshot): void {
-    this.#have = { epoch, version };
-    this.#content = { length: bytes.length, checksum: crc32(bytes) };
-    this.#brought = { createdAt, length: bytes.length };
-    // A version that is a moment is none of a writer's. The time isn't taken over: it may be by another clock than Redis's.
-    this.#there = { epoch, version: version < FIRST_MOMENT ? version : 0, at: 0 };
-  }
-
-  #isBrought(createdAt: number, length: number): boolean {
-    const brought = this.#brought;
-    return brought?.createdAt === createdAt && brought.length === length;
-  }
-}
-
-function isSame(a: News | undefined, b: News): boolean {
-  return a?.epoch === b.epoch && a.version === b.version;
-}
-
-function atOf(meta: Meta | undefined): At | undefined {
-  return meta && { epoch: meta.epoch, version: meta.version, at: meta.at };
-}
-
-function isLater(a: At, b: At): boolean {
-  return isNewer(a, b) || (isSame(a, b) && a.at > b.at);
 }

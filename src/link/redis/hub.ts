@@ -49,6 +49,7 @@ class Hub {
     this.#timers = unrefTimers(clock);
     this.#data = this.#connect();
     this.#subscriber = new Connection(() => duplicateForSubscriptions(client, this.#data.client), this.#timers, false);
+    this.#data.listen({ onUp: () => this.#subscriber.hurry() });
     this.#subscriptions = new Subscriptions(this.#subscriber, this.#timers);
   }
 

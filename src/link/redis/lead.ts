@@ -16,7 +16,7 @@ import { type Confirmation, isNewer, type Snapshot } from '../../core/snapshot.j
 import { type Candidate, type CandidateEvents, type LinkStatus, NO_NEWS } from '../ports.js';
 import { RedisFollower } from './follow.js';
 import { unrefTimers } from './hub.js';
-import { type Answer, Lease, LeaseLostError } from './lease.js';
+import { type Answer, Lease } from './lease.js';
 import { linkSettings, type RedisLinkOptions, type RedisLinkSettings } from './options.js';
 import { Outbox, type Wanted } from './outbox.js';
 
@@ -58,6 +58,7 @@ class RedisLeader implements Candidate {
   /** What Redis should have if it has nothing newer. */
   #kept: Wanted | undefined;
   #contending: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
   #contendTimer: Timer | undefined;
   /** Not before then (monotonic milliseconds). */
   #notBefore = 0;
@@ -65,6 +66,8 @@ class RedisLeader implements Candidate {
   /** A holder that is known to be dead; `''` for none. */
   #gone = '';
   #trouble: Error | undefined;
+  /** Why the last term ended. */
+  #loss: Error | undefined;
 
   constructor(options: RedisLinkOptions & CandidateEvents, settings: RedisLinkSettings) {
     this.#options = options;
@@ -119,21 +122,9 @@ class RedisLeader implements Candidate {
     this.#follower.resume();
   }
 
-  async close(): Promise<void> {
-    if (this.#phase !== 'closed') {
-      const leading = this.#phase === 'leading';
-      this.#phase = 'closed';
-      this.#contendTimer?.cancel();
-      // Nothing else keeps the process alive until the lease is given up.
-      const awake = this.#settings.clock.setTimer(() => undefined, 60_000);
-      if (leading) await this.#resign();
-      // A lease that is being taken just now is given up by the one that takes it.
-      await this.#contending;
-      awake.cancel();
-      this.#lease.close();
-      this.#unlisten();
-    }
-    await this.#follower.close();
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   poke(): void {
@@ -149,6 +140,21 @@ class RedisLeader implements Candidate {
       writer: this.#settings.id,
       leaseLeft: this.#lease.left,
     };
+  }
+
+  async #close(): Promise<void> {
+    const leading = this.#phase === 'leading';
+    this.#phase = 'closed';
+    this.#contendTimer?.cancel();
+    // Nothing else keeps the process alive until the lease is given up.
+    const awake = this.#settings.clock.setTimer(() => undefined, 60_000);
+    if (leading) await this.#resign();
+    // A lease that is being taken just now is given up by the one that takes it.
+    await this.#contending;
+    awake.cancel();
+    this.#lease.close();
+    this.#unlisten();
+    await this.#follower.close();
   }
 
   #inTerm(epoch: number, act: (term: Term) => Promise<void>): Promise<void> {
@@ -242,7 +248,8 @@ class RedisLeader implements Candidate {
   }
 
   #fail(error: unknown): void {
-    if (error instanceof LeaseLostError) return;
+    // Told already, as what it is.
+    if (error === this.#loss) return;
     this.#follower.fail(error);
     if (this.#phase !== 'leading' || this.#trouble) return;
     this.#trouble = toError(error);
@@ -262,6 +269,7 @@ class RedisLeader implements Candidate {
     if (this.#phase !== 'leading' && this.#phase !== 'taking-over') return;
     this.#phase = 'standing-by';
     this.#term = undefined;
+    this.#loss = error;
     term?.outbox.abandon(error);
     this.#follower.fail(error, 'lost');
     if (term) this.#follower.guard(() => this.#options.onLost?.(error));

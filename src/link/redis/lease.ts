@@ -29,9 +29,6 @@ export interface LeaseEvents {
   onUp(): void;
 }
 
-/** What a caller of `publish` gets when the lease was found to be over; `onLost` was told before. */
-export class LeaseLostError extends StoreError {}
-
 interface Held {
   readonly epoch: number;
   /** When it is over, by this host's monotonic clock, counted from before Redis was asked: never later than by Redis's. */
@@ -87,7 +84,7 @@ export class Lease {
     return { holder: undefined, epoch };
   }
 
-  /** Answers the time (of Redis) that the snapshot got. @throws LeaseLostError; StoreError or TimeoutError where it may have happened or not */
+  /** Answers the time (of Redis) that the snapshot got. @throws StoreError or TimeoutError; unless it is the one that `onLost` got, it may have happened or not */
   async publish(snapshot: Wanted): Promise<number> {
     const { id, names } = this.#settings;
     const { epoch, version, bytes, checksum, codec, freshFor, createdAt } = snapshot;
@@ -150,14 +147,14 @@ export class Lease {
     }
   }
 
-  /** @throws LeaseLostError where it is over by our own clock: nothing may even be tried then */
+  /** @throws what `onLost` gets where it is over by our own clock: nothing may even be tried then */
   #checkTime(): void {
     if (this.#held && this.#settings.clock.monotonic() < this.#held.until) return;
     throw this.#lose('it was not renewed in time');
   }
 
-  #lose(why: string): LeaseLostError {
-    const error = new LeaseLostError(`FENCED: the lease was lost, since ${why}`);
+  #lose(why: string): StoreError {
+    const error = new StoreError(`FENCED: the lease was lost, since ${why}`);
     if (this.#held) {
       this.#end();
       this.#events.onLost(error);

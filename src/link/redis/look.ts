@@ -25,7 +25,9 @@ export interface Look {
   readonly meta: Meta | undefined;
   /** The moments in front of the value; `undefined` where it doesn't begin with such. */
   readonly header: EntryHeader | undefined;
-  /** How many bytes the value has, its header excluded; below 0 where there is none. */
+  /** Whether there is a value at all. */
+  readonly exists: boolean;
+  /** How many bytes the value has, its header excluded. */
   readonly length: number;
   /** Whether the value is the one that the meta hash tells of. Otherwise somebody wrote it without. */
   readonly matches: boolean;
@@ -64,6 +66,7 @@ export async function look(connection: Asker, names: Names, clock: Clock): Promi
   return {
     meta,
     header,
+    exists: Number(size) > 0,
     length,
     matches: meta !== undefined && header !== undefined && Math.round(header.createdAt * 1000) === meta.at && length === meta.length,
     mark: `${(head as Buffer).toString('hex')} ${length}`,

@@ -40,6 +40,12 @@ export function linkSettings(options: RedisLinkOptions): RedisLinkSettings {
   const { store, key, maxBytes = DEFAULT_MAX_BYTES, pollInterval = 1000, leaseMs = 10_000, clock = systemClock, ref = false } = options;
   const { id = `${hostname()}:${process.pid}:${threadId}:${randomBytes(4).toString('hex')}`, isGone = () => false, last } = options;
   if (!(store instanceof RedisCache)) refuse('store', 'a RedisCache', store);
+  // Its readers would take what anybody puts there, and its writers leave what no other reader of the store takes.
+  if (store.isSealed) {
+    throw new TypeError(
+      'Expected `store` to be a RedisCache without `secret`: Redis writes the times of what is announced, and can not seal them',
+    );
+  }
   checkKey('key', key);
   checkCount('maxBytes', maxBytes);
   checkCount('pollInterval', pollInterval);

@@ -43,6 +43,7 @@ export class Outbox {
   /** A publish that failed: it may have happened all the same. */
   #unsure: Wanted | undefined;
   #waiters: Waiter[] = [];
+  #isRunning = false;
   #running: Promise<void> | undefined;
   #retry: Timer | undefined;
   #failures = 0;
@@ -98,7 +99,7 @@ export class Outbox {
 
   /** Redis doesn't have what was stored: it was emptied, failed over, or somebody wrote over it. */
   restore(): void {
-    if (!this.#stored || this.#running) return;
+    if (!this.#stored || this.#isRunning) return;
     this.#stored = undefined;
     this.#go();
   }
@@ -136,9 +137,9 @@ export class Outbox {
   }
 
   #go(): void {
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.#running = this.#run();
   }
 
   /** Never rejects. */
@@ -147,7 +148,7 @@ export class Outbox {
       const target = this.#wanted;
       if (!target || (this.#stored && !isLater(target, this.#stored))) {
         this.#settle(target);
-        return;
+        break;
       }
       try {
         if (await this.#step(target)) {
@@ -161,9 +162,11 @@ export class Outbox {
         if (this.#isAbandoned || this.#wanted !== target) continue;
         this.#delivery.onFailure(error);
         this.#retryLater();
-        return;
+        break;
       }
     }
+    // In the same turn as the last check: what is wanted from now on begins anew.
+    this.#isRunning = false;
   }
 
   /** Answers whether Redis has it now. */

@@ -2,7 +2,7 @@ import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
 import { systemClock } from '../../core/clock.js';
 import { unpackError } from '../../core/packed-error.js';
 import { report } from '../../core/report.js';
-import { onThreadDeath } from '../../mirror/deaths.js';
+import { onThreadDeath } from '../../core/deaths.js';
 import { disown, type Ring } from '../../mirror/layout.js';
 import { SupervisedThread } from '../../scheduler/supervised-thread.js';
 import {

@@ -6,7 +6,7 @@ import { BroadcastChannel, threadId, workerData } from 'node:worker_threads';
 import { systemClock } from '../../core/clock.js';
 import { packError } from '../../core/packed-error.js';
 import { toError } from '../../core/report.js';
-import { onThreadDeath } from '../../mirror/deaths.js';
+import { onThreadDeath } from '../../core/deaths.js';
 import { closeDirectory } from '../../mirror/directory.js';
 import { serveThread } from '../../scheduler/thread-side.js';
 import { type HostPlace, hostPlace } from '../host/place.js';

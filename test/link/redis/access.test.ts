@@ -1,9 +1,10 @@
 import { inspect } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import type { Redis } from 'ioredis';
+import { RedisCache } from '../../../dist/index.js';
 import { PUBLISH } from '../../../dist/link/redis/scripts.js';
 import { until } from '../../support/process.js';
-import { noRedis, type RedisServer, startRedis } from '../../support/redis.js';
+import { noRedis, type RedisServer, startCluster, startRedis } from '../../support/redis.js';
 import { faultOf, follow, granted, leader, stand } from './support.js';
 
 const redisTest = noRedis ? test.skip : test;
@@ -51,6 +52,31 @@ redisTest(`the rights in the documentation suffice, for a writer and for a reade
     denied.map((entry) => entry[5]),
     [],
   );
+});
+
+redisTest(`in a Cluster, with what its client needs besides, and for a prefix that is a hash tag${hint}`, async (t) => {
+  const cluster = await startCluster(t);
+  const more = ['+cluster|slots', '+cluster|info', '+asking', '+readonly', '+client|setname'];
+  const tagged = (rules: string): string[] =>
+    rules
+      .replaceAll('app:', '{app}:')
+      .replaceAll(/\{\{app\}:\*\}/g, '{app}:*')
+      .split(' ');
+  for (const node of cluster.nodes) {
+    for (const [name, rules] of Object.entries({ reader: READER, writer: WRITER }))
+      await node.call('ACL', 'SETUSER', name, 'on', `>${PASSWORD}`, ...tagged(rules), ...more);
+  }
+  const storeFor = (username: string): RedisCache =>
+    new RedisCache(cluster.client({ username, password: PASSWORD, disableClientInfo: true }), { prefix: '{app}:' });
+  const client = cluster.client();
+  const writer = await leader(t, client, { store: storeFor('writer') });
+  const reader = follow(t, client, { store: storeFor('reader') });
+  await until(() => reader.follower.status().isSubscribed, { what: 'it listens' });
+  await writer.next();
+  await until(() => reader.version === 1, { what: 'the reader has it' });
+  const denied = await Promise.all(cluster.nodes.map((node) => node.call('ACL', 'LOG') as Promise<unknown[]>));
+  t.deepEqual(denied.flat(), []);
+  t.deepEqual([...writer.errors, ...reader.errors], []);
 });
 
 redisTest(`everything else is denied: a reader that writes or tells, and a writer outside of its keys${hint}`, async (t) => {

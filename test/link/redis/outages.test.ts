@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
+import type { Redis } from 'ioredis';
 import { until } from '../../support/process.js';
 import { noRedis, type RedisServer, startRedis } from '../../support/redis.js';
 import { faultOf, follow, granted, leader, type Seen, stand } from './support.js';
@@ -82,7 +83,7 @@ redisTest(
 );
 
 redisTest(`FLUSHALL: readers keep what they have and say so, the writer puts it back at its next sign of life${hint}`, async (t) => {
-  const { redis, writer, readers } = await setUp(t, 1000);
+  const { redis, writer, readers } = await setUp(t, 20_000);
   const client = redis.client();
   for (let i = 2; i <= 4; i++) {
     await client.flushall();
@@ -98,7 +99,7 @@ redisTest(`FLUSHALL: readers keep what they have and say so, the writer puts it 
 });
 
 redisTest(`a key that is deleted or evicted comes back${hint}`, async (t) => {
-  const { redis, writer, readers } = await setUp(t, 1000);
+  const { redis, writer, readers } = await setUp(t, 20_000);
   const client = redis.client();
   for (const key of ['app:flags', '{app:flags}:m', '{app:flags}:l']) {
     await client.del(key);
@@ -111,8 +112,8 @@ redisTest(`a key that is deleted or evicted comes back${hint}`, async (t) => {
 });
 
 redisTest(`restarted empty without its writer: readers keep what they have, and say that Redis went back${hint}`, async (t) => {
-  const { redis, writer, readers } = await setUp(t, 1000);
-  const standby = stand(t, redis.client(), { leaseMs: 1000 });
+  const { redis, writer, readers } = await setUp(t, 20_000);
+  const standby = stand(t, redis.client());
   await until(() => standby.version === 1, { what: 'the standby has it' });
   await writer.candidate.close();
   await granted(standby);
@@ -135,6 +136,56 @@ redisTest(`restarted empty without its writer: readers keep what they have, and 
   const heir = stand(t, redis.client());
   await granted(heir);
   t.true(heir.epoch > standby.epoch);
+});
+
+const NAMES = ['app:flags', '{app:flags}:m', '{app:flags}:l'];
+
+/** What a replica has that hears nothing more of its master; answers the way to promote it: Redis has only that then. */
+async function fallBehind(client: Redis): Promise<() => Promise<unknown>> {
+  const dumps = await Promise.all(NAMES.map((name) => client.dumpBuffer(name)));
+  const left = await client.pttl('{app:flags}:l');
+  return async () => {
+    const transaction = client.multi().del(...NAMES);
+    dumps.forEach((dump, i) => dump && transaction.restore(NAMES[i] as string, i === 2 ? Math.max(left, 1) : 0, dump, 'REPLACE'));
+    return transaction.exec();
+  };
+}
+
+redisTest(
+  `a failover to a replica that is behind: readers keep what they have, and the writer puts it back under its epoch${hint}`,
+  async (t) => {
+    const { redis, writer, readers } = await setUp(t, 20_000);
+    const promote = await fallBehind(redis.client());
+    for (let i = 2; i <= 4; i++) await writer.next();
+    await all(readers, 4);
+    const { epoch } = writer;
+    await promote();
+    await until(async () => (await redis.client().hget('{app:flags}:m', 'v')) === '4', { what: 'put back', deadline: 1000 });
+    await writer.next();
+    await all(readers, 5);
+    t.is(writer.epoch, epoch);
+    t.deepEqual(writer.lost, []);
+    checkAll(t, readers);
+  },
+);
+
+redisTest(`a failover to a replica that has not even heard of the writer: it stops, and the next epoch is above all${hint}`, async (t) => {
+  const { redis, writer, readers } = await setUp(t, 700);
+  const promote = await fallBehind(redis.client());
+  const heir = stand(t, redis.client(), { leaseMs: 2000 });
+  await writer.candidate.release();
+  await granted(heir);
+  await heir.next();
+  await all(readers, 2);
+  await promote();
+  await until(() => heir.lost.length === 1, { what: 'the heir is fenced', deadline: 2500 });
+  await until(() => writer.grants.length + heir.grants.length === 3, { what: 'one is granted again' });
+  const next = writer.grants.length === 2 ? writer : heir;
+  t.true(next.epoch > (heir.grants[0]?.epoch ?? 0));
+  await until(() => next.candidate.status().state === 'leading', { what: 'it leads' });
+  await next.next();
+  await until(() => readers.every(({ snapshots }) => snapshots.at(-1)?.epoch === next.epoch), { what: 'all follow it', deadline: 5000 });
+  for (const { snapshots } of readers) t.is(faultOf(snapshots, true), undefined);
 });
 
 redisTest(`SIGSTOP for less than the lease: an interruption, and the same epoch${hint}`, async (t) => {

@@ -109,7 +109,7 @@ export function stand(scope: Scope, client: Client, options: Options = {}): Stan
     store: storeOf(client),
     key: KEY,
     pollInterval: 200,
-    leaseMs: 1000,
+    leaseMs: 20_000,
     ...options,
     ...events,
     onGranted: (grant) => {
