@@ -7,6 +7,7 @@ import { isCacheStorage, type CacheStorage } from '../core/store.js';
 import { emitError, emitRefresh } from '../metrics/events.js';
 import { runLoader } from '../scheduler/loader.js';
 import { Repeater } from '../scheduler/repeater.js';
+import { fleetPlan } from './fleet-options.js';
 import { checkRefreshOptions, freshFor, intervalOf, type RefreshOptions } from './options.js';
 import { backgrounds } from './registry.js';
 import { write } from './write.js';
@@ -34,7 +35,7 @@ export interface Background<R> {
   readonly wrapped: () => R;
 }
 
-const KNOWN = ['key', 'ttl', 'name', 'metrics', 'onError', 'runImmediately', 'scope', 'store'];
+const KNOWN = ['key', 'ttl', 'name', 'metrics', 'onError', 'runImmediately', 'scope', 'store', 'lease'];
 
 export interface BackgroundFactory {
   (interval: Duration, options: BackgroundOptions): <R>(fn: () => R) => Background<R>;
@@ -45,13 +46,14 @@ export const background: BackgroundFactory = ((interval: Duration, options: Back
   checkOptions('bg', options, KNOWN);
   checkRefreshOptions(options);
   intervalOf(interval);
+  fleetPlan(options);
   if (options.store !== undefined && !isCacheStorage(options.store)) refuse('store', 'a store', options.store);
   return fn === undefined ? (later: () => unknown) => start(interval, options, later) : start(interval, options, fn);
 }) as BackgroundFactory;
 
 function start<R>(interval: Duration, options: BackgroundOptions, fn: () => R): Background<R> {
   if (typeof fn !== 'function') refuse('fn', 'a function', fn);
-  return options.scope === 'host' ? overHost(interval, options, fn) : inThread(interval, options, fn);
+  return (options.scope ?? 'process') === 'process' ? inThread(interval, options, fn) : overHost(interval, options, fn);
 }
 
 /** With a scope beyond this process the values travel: a writer, and its own reading of it. */

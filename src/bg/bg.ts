@@ -1,6 +1,7 @@
 import { systemClock, type Timer } from '../core/clock.js';
 import { toSeconds, type Duration } from '../core/duration.js';
 import { checkBoolean, checkOptions } from '../core/options.js';
+import { agentsClosed } from '../link/fleet/agent.js';
 import { linkClient } from '../link/thread/link-client.js';
 import { closeDirectory } from '../mirror/directory.js';
 import { background, type BackgroundFactory } from './background.js';
@@ -96,6 +97,8 @@ async function end(wait: boolean, timeout: number): Promise<void> {
   for (const mirror of mirrors) mirror.close();
   // A loader that didn't end in time ends with its thread; one that runs in this thread has lost its schedule all the same.
   await stopDedicatedThread(wait ? left() : 0);
+  // Of mirrors: those of writers have ended with them.
+  await within(agentsClosed(), Math.max(left(), ABORT_MS));
   await linkClient.close(Math.max(left(), 1000));
   closeDirectory();
 }

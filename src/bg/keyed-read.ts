@@ -1,12 +1,16 @@
-import { checkCount, checkOptions } from '../core/options.js';
+import { checkCount, checkOptions, refuse } from '../core/options.js';
 import type { KeyedLookups } from '../keyed/lookups.js';
 import { createKeyedReader, type KeyedReader } from '../keyed/reader.js';
+import type { RedisCache } from '../stores/redis/redis-cache.js';
+import { isFleetStore } from './fleet-options.js';
 import { createKeyedMirror, type KeyedMirror } from './keyed-mirror.js';
 import { checkReadOptions, type ReadOptions } from './read.js';
 import { mirrors } from './registry.js';
 import { RingSource } from './ring-source.js';
 
 export interface KeyedReadOptions extends Omit<ReadOptions, 'store' | 'runImmediately' | 'metrics'> {
+  /** Follows this store, into which a writer of scope `'fleet'` puts its records. */
+  readonly store?: RedisCache | undefined;
   /** How many decoded values this thread keeps, so that a second lookup answers the same object. */
   readonly memo?: {
     /** Default 10,000; 0 keeps none. */
@@ -16,7 +20,7 @@ export interface KeyedReadOptions extends Omit<ReadOptions, 'store' | 'runImmedi
   };
 }
 
-const KNOWN = ['interval', 'ttl', 'onStale', 'onError', 'serializer', 'freeze', 'maxBytes', 'memo'];
+const KNOWN = ['interval', 'ttl', 'onStale', 'store', 'via', 'onError', 'serializer', 'freeze', 'maxBytes', 'memo'];
 const MEMO = { maxEntries: 10_000, maxBytes: 16 * 1024 * 1024 };
 
 /**
@@ -30,6 +34,7 @@ const MEMO = { maxEntries: 10_000, maxBytes: 16 * 1024 * 1024 };
 export function readKeyed<V = unknown>(key: string, options: KeyedReadOptions = {}): KeyedMirror<V> {
   const { ring, mirror: common } = checkReadOptions('bg.read.keyed', key, options, KNOWN);
   const memo = checkMemo(options.memo);
+  if (options.store !== undefined && !isFleetStore(options.store)) refuse('store', 'a RedisCache without `secret`', options.store);
   let reader: KeyedReader<V> | undefined;
   const source = new RingSource<KeyedLookups<V>>({
     ...ring,

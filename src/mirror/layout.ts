@@ -77,8 +77,8 @@ const BYTE_ORDER_VALUE = 0x01020304;
 export const ringStates = ['initializing', 'live', 'interrupted', 'closed'] as const;
 export type RingState = (typeof ringStates)[number];
 
-/** Whose numbers a ring's snapshots have: this process's own, or those of all processes of the host. */
-const ringScopes = ['process', 'host'] as const;
+/** Whose numbers a ring's snapshots have: this process's own, or those of all processes of the host, or of the fleet. */
+const ringScopes = ['process', 'host', 'fleet'] as const;
 export type RingScope = (typeof ringScopes)[number];
 
 /** A ring of snapshots in shared memory, with the view through which its words are touched. */

@@ -41,7 +41,10 @@ export interface Look {
 
 const FIELDS = ['e', 'v', 'w', 'f', 'at', 'c', 'n', 'h'];
 
-export async function look(connection: Connection, names: Names, clock: Clock): Promise<Look> {
+/** What runs the question: a connection of the link's own, or the user's client. */
+export type Asker = Pick<Connection, 'run'>;
+
+export async function look(connection: Asker, names: Names, clock: Clock): Promise<Look> {
   let sent = 0;
   const [fields, head, size, holder, left, time] = await connection.run('poll', READ_WITHIN, (client) => {
     const transaction = client.multi();
