@@ -23,7 +23,7 @@ export interface LeaseEvents {
   onLost(error: Error): void;
   /** `isIntact`: what was published last is there. */
   onRenewed(isIntact: boolean): void;
-  /** It couldn't be renewed this time. */
+  /** It couldn't be renewed this time, or there is no connection. */
   onFailure(error: unknown): void;
   /** Redis can be asked (again). */
   onUp(): void;
@@ -56,9 +56,7 @@ export class Lease {
         if (this.#held) void this.#renew();
         else events.onUp();
       },
-      onDown: (error) => {
-        if (this.#held) events.onFailure(error);
-      },
+      onDown: (error) => events.onFailure(error),
     });
     if (this.isReachable) events.onUp();
   }
