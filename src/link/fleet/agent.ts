@@ -146,13 +146,15 @@ export class FleetAgent {
   status(): FleetStatus {
     const redis = this.#link?.status();
     const look = this.#lastLook;
-    return { via: this.#link ? 'direct' : 'host', writer: redis ? redis.writer : (look?.lease?.holder ?? look?.meta?.writer), redis };
+    const seen = look?.lease?.holder ?? look?.meta?.writer;
+    return { via: this.#link ? 'direct' : 'host', writer: redis ? redis.writer : (this.hostLink()?.writer ?? seen), redis };
   }
 
   /** To Redis first: nobody of this host may see what Redis refuses. @throws as `Candidate.publish` */
   async publish(snapshot: Snapshot): Promise<void> {
-    await this.#candidate().publish(snapshot);
-    this.#feed.send(snapshot);
+    const candidate = this.#candidate();
+    await candidate.publish(snapshot);
+    await this.#feed.send(snapshot, candidate.status().writer);
   }
 
   /** @throws as `Candidate.confirm` */
@@ -216,7 +218,7 @@ export class FleetAgent {
       ...newHolder(`${namespace}\0${directory ?? ''}`),
       onSnapshot: (snapshot) => {
         onRefreshed?.();
-        this.#feed.send(snapshot);
+        void this.#feed.send(snapshot, this.#link?.status().writer);
       },
       onConfirmed: (confirmation) => {
         onRefreshed?.();
@@ -240,7 +242,7 @@ export class FleetAgent {
         this.#leads = true;
         this.#tell('live');
         // What Redis doesn't have yet (a snapshot that goes back into it under the new epoch) is nobody's to see.
-        if (grant.last && grant.last.epoch < grant.epoch) this.#feed.send(grant.last);
+        if (grant.last && grant.last.epoch < grant.epoch) void this.#feed.send(grant.last, undefined);
         writer?.onGranted(grant);
       },
       onLost: (error) => {

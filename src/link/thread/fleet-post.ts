@@ -50,6 +50,8 @@ export class FleetPost {
   readonly #sources = new Map<string, 'live' | 'interrupted'>();
   /** Of the threads. */
   #trouble: Trouble | undefined;
+  /** Whose the last snapshot is, where a thread brought it. */
+  #writer: string | undefined;
   #limits = { maxBytes: 0, pollInterval: Number.POSITIVE_INFINITY };
   #changing: Promise<void>;
   #closed = false;
@@ -100,15 +102,17 @@ export class FleetPost {
 
   status(): LinkStatus | undefined {
     if (!this.#link) return undefined;
-    const status = { ...this.#link.status(), lag: this.#inlet.lag };
+    const status = { ...this.#link.status(), lag: this.#inlet.lag, writer: this.#writer };
     if (!this.#trouble || [...this.#sources.values()].includes('live')) return status;
     const { error, kind, at } = this.#trouble;
     return { ...status, state: 'interrupted', lastError: unpackError(error), lastErrorKind: kind, lastErrorAt: at };
   }
 
   /** From a thread that speaks to Redis. */
-  takeIn(snapshot: Snapshot): void {
-    if (!this.#closed) this.#inlet.takeIn(snapshot);
+  takeIn(snapshot: Snapshot, writer?: string): void {
+    if (this.#closed) return;
+    this.#writer = writer;
+    this.#inlet.takeIn(snapshot);
   }
 
   confirm(confirmation: Confirmation): void {
