@@ -129,9 +129,9 @@ export class FleetAgent {
       key,
       every: writer ? Math.min(interval, leaseMs / 3) : interval,
       clock: systemClock,
-      onLook: (look) => {
+      onLook: (look, offset) => {
         options.onRefreshed?.();
-        this.#consider(look);
+        this.#consider(look, offset);
       },
     });
     if (via === 'direct') this.#engage();
@@ -269,10 +269,10 @@ export class FleetAgent {
   }
 
   /** What Redis has is compared with what came here. */
-  #consider(look: Look): void {
+  #consider(look: Look, offset: number): void {
     this.#lastLook = look;
     this.#vacant = look.lease ? 0 : this.#vacant + 1;
-    const isLate = this.#isLate(look);
+    const isLate = this.#isLate(look, offset);
     if (this.#link) {
       if (!isLate && this.#isOnItsOwn && this.#isRelayBack()) {
         this.#isOnItsOwn = false;
@@ -288,7 +288,7 @@ export class FleetAgent {
     // A look that comes while it runs must not put it off.
     this.#grace ??= setTimeout(() => {
       this.#grace = undefined;
-      if (this.#isLate(look)) this.#goOnItsOwn();
+      if (this.#isLate(look, offset)) this.#goOnItsOwn();
     }, GRACE + allowFor(look.length)).unref();
   }
 
@@ -299,8 +299,8 @@ export class FleetAgent {
     this.#engage();
   }
 
-  #isLate({ meta, header, matches, length, offset }: Look): boolean {
-    if (length < 0 || !header) return false;
+  #isLate({ meta, header, matches }: Look, offset: number): boolean {
+    if (!header) return false;
     const ring = this.#options.ring();
     const have = newestMeta(ring);
     if (!have) return true;

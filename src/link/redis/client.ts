@@ -60,6 +60,8 @@ const OWN = {
   sentinelRetryStrategy: null,
   sentinelCommandTimeout: CONNECT_TIMEOUT,
   connectTimeout: CONNECT_TIMEOUT,
+  // Its sockets are destroyed when it is given up: there is nothing to wait for, and ioredis' timer would keep the process alive.
+  disconnectTimeout: 1,
   // Each command has a deadline here, by its size; one for all would cut the large ones off.
   commandTimeout: undefined,
   socketTimeout: undefined,

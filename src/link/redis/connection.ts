@@ -20,9 +20,9 @@ const ATTEMPT = 5000;
 export const READ_WITHIN = 1000;
 export const WRITE_WITHIN = 2000;
 
-/** A snapshot gets the time that it takes at 4 MB a second, besides. */
+/** A large snapshot gets the time that it takes at 4 MB a second, besides; in whole seconds, so that there are few different deadlines. */
 export function allowFor(bytes: number): number {
-  return Math.ceil(bytes / 4096);
+  return bytes < 100_000 ? 0 : Math.ceil(bytes / 4_194_304) * 1000;
 }
 
 export interface ConnectionEvents {
@@ -35,6 +35,8 @@ export class Connection {
   readonly #make: MakeClient;
   readonly #clock: Clock;
   readonly #listeners = new Set<ConnectionEvents>();
+  /** By deadline: the operations of one share a timer. */
+  readonly #calls = new Map<number, RemoteCalls>();
   #state: 'down' | 'opening' | 'up' | 'closed' = 'down';
   #client: OwnClient | undefined;
   readonly #sockets = new Set<Socket>();
@@ -69,9 +71,8 @@ export class Connection {
   async run<T>(operation: string, ms: number, command: (client: OwnClient) => Promise<T>): Promise<T> {
     const { client } = this;
     if (!client) throw this.#lastError ?? new StoreError('Redis is not connected yet');
-    const calls = new RemoteCalls({ store: 'Redis', reason }, { readMs: ms, writeMs: ms, breaker: undefined, clock: this.#clock });
     try {
-      return await calls.read(operation, () => command(client));
+      return await this.#within(ms).read(operation, () => command(client));
     } catch (thrown) {
       const error = toError(thrown);
       if (['timeout', 'out-of-place'].includes(kindOfFailure(error))) this.#lose(client, error);
@@ -96,6 +97,15 @@ export class Connection {
     this.#state = 'closed';
     this.#listeners.clear();
     this.#end();
+  }
+
+  #within(ms: number): RemoteCalls {
+    let calls = this.#calls.get(ms);
+    if (!calls) {
+      calls = new RemoteCalls({ store: 'Redis', reason }, { readMs: ms, writeMs: ms, breaker: undefined, clock: this.#clock });
+      this.#calls.set(ms, calls);
+    }
+    return calls;
   }
 
   #open(): void {

@@ -60,6 +60,8 @@ class RedisLeader implements Candidate {
   #contending: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #contendTimer: Timer | undefined;
+  #contendAt = 0;
+  #contendAgain = false;
   /** Not before then (monotonic milliseconds). */
   #notBefore = 0;
   #holder: string | undefined;
@@ -178,16 +180,27 @@ class RedisLeader implements Candidate {
     this.#follower.guard(() => this.#options.onFollowing?.());
   }
 
+  /** At the latest then: what was learned later may be older, such as that the lease is held, so it never postpones an attempt. */
   #contendIn(delay: number): void {
     if (this.#phase !== 'standing-by') return;
     const { clock, ref } = this.#settings;
+    const at = Math.max(clock.monotonic() + delay, this.#notBefore);
+    if (this.#contendTimer && this.#contendAt <= at) return;
     this.#contendTimer?.cancel();
-    const wait = Math.max(delay, this.#notBefore - clock.monotonic());
+    this.#contendAt = at;
     this.#contendTimer = clock.setTimer(() => {
-      this.#contending ??= this.#contend().finally(() => {
+      this.#contendTimer = undefined;
+      if (this.#contending) {
+        // Its answer may be from before there was this reason.
+        this.#contendAgain = true;
+        return;
+      }
+      this.#contending = this.#contend().finally(() => {
         this.#contending = undefined;
+        if (this.#contendAgain) this.#contendIn(0);
+        this.#contendAgain = false;
       });
-    }, wait);
+    }, at - clock.monotonic());
     if (!ref) this.#contendTimer.unref();
   }
 

@@ -29,8 +29,8 @@ async function users(t: ExecutionContext): Promise<{ server: RedisServer; admin:
 
 redisTest(`the rights in the documentation suffice, for a writer and for a reader${hint}`, async (t) => {
   const { admin, as } = await users(t);
-  const writer = await leader(t, as('writer'), { leaseMs: 3000 });
-  const standby = stand(t, as('writer'), { leaseMs: 3000 });
+  const writer = await leader(t, as('writer'));
+  const standby = stand(t, as('writer'));
   const reader = follow(t, as('reader'));
   await until(() => reader.follower.status().isSubscribed && standby.followings === 1, { what: 'all are there' });
   const snapshot = await writer.next();

@@ -9,7 +9,7 @@ const hint = noRedis ? ` (${noRedis})` : '';
 redisTest(`64 MB travel, and one byte more doesn't${hint}`, async (t) => {
   const server = await startRedis(t);
   const size = 64 * 1024 * 1024;
-  const writer = await leader(t, server.client(), { leaseMs: 6000 });
+  const writer = await leader(t, server.client(), { leaseMs: 9000 });
   const reader = follow(t, server.client());
   const small = follow(t, server.client(), { maxBytes: 1000 });
   await writer.next(size);

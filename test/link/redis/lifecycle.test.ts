@@ -23,12 +23,12 @@ test.after.always('nothing was rejected unheard', (t) => {
 });
 
 for (const [what, options, within] of [
-  ['nothing of it keeps a process alive', {}, 500],
-  ['closed, it gives the lease up and is gone', { closes: true }, 500],
-  ['nor while Redis can not be reached', { connected: false, address: '/nowhere.sock' }, 500],
-  ['nor closing then', { connected: false, closes: true, address: '/nowhere.sock' }, 500],
-  ['nor while Redis does not answer', { connected: false, stopped: true }, 500],
-  ['nor closing then, either', { connected: false, closes: true, stopped: true }, 500],
+  ['nothing of it keeps a process alive', {}, 1500],
+  ['closed, it gives the lease up and is gone', { closes: true }, 1500],
+  ['nor while Redis can not be reached', { connected: false, address: '/nowhere.sock' }, 1500],
+  ['nor closing then', { connected: false, closes: true, address: '/nowhere.sock' }, 1500],
+  ['nor while Redis does not answer', { connected: false, stopped: true }, 1500],
+  ['nor closing then, either', { connected: false, closes: true, stopped: true }, 1500],
 ] as const) {
   redisTest(`${what}${hint}`, async (t) => {
     const server = await startRedis(t);
