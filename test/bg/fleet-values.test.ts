@@ -32,7 +32,7 @@ redisTest(`a fleet's value: written, read through the store and without, as an e
   t.is(mirror(), mirror(), 'the same object');
   rate = 2;
   await writer.refresh();
-  t.deepEqual(((await store.getEntry(key))?.value as { rate: number }).rate, 2, 'refresh resolves when Redis has it');
+  t.deepEqual((await store.getEntry(key))?.value, { rate: 2 }, 'refresh resolves when Redis has it');
   await until(() => mirror()?.rate === 2 && storeless()?.rate === 2, { what: 'the second value' });
   t.like(writer.status(), { scope: 'fleet', state: 'live', version: 2, refreshes: 2, failures: 0 });
   t.true((writer.status().leaseLeft ?? 0) > 15);
@@ -60,7 +60,7 @@ redisTest(`a loader that fails; a value past its ttl: as the reader chose${hint}
   const [gone, throws, served] = (['undefined', 'throw', 'serve'] as const).map((onStale) =>
     bg.read(key, { store, ttl: '400ms', onStale }),
   );
-  await Promise.all([gone, throws, served].map((mirror) => mirror?.ready()));
+  for (const mirror of [gone, throws, served]) await mirror?.ready();
   fails = true;
   await until(() => writer.status().consecutiveFailures > 1, { what: 'failures' });
   t.is(writer.status().state, 'interrupted');

@@ -38,6 +38,11 @@ export class Lookout {
     this.#asker = askerOf(options.store, options.clock);
   }
 
+  /** Looks again within so many milliseconds, where the next look is due later. */
+  hurry(delay: number): void {
+    if (this.#isOn && delay < this.#options.every) this.#arm(delay);
+  }
+
   start(): void {
     if (this.#isOn) return;
     this.#isOn = true;
