@@ -24,14 +24,14 @@ export class Stream {
     this.#request = request;
     this.#response = response;
     this.#hub = hub;
-    // Nobody's process lives on for the sake of an open page.
-    (request.socket as { unref?: () => void }).unref?.();
     response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       // Compression would hold events back.
       'cache-control': 'no-store, no-transform',
       'x-content-type-options': 'nosniff',
       'x-accel-buffering': 'no',
+      // The connection ends with the stream, so that a server that closes doesn't wait for it. HTTP/2 has no such header.
+      ...(request.httpVersionMajor === 1 ? { connection: 'close' } : {}),
     });
     // What the browser waits before it connects again (milliseconds).
     response.write('retry: 1000\n\n');
@@ -52,7 +52,7 @@ export class Stream {
   #update(): void {
     const { server } = this.#request.socket as { server?: { listening?: boolean } };
     if (server?.listening === false) {
-      // It was told to close, and waits for its connections.
+      // It was told to close, and waits for its connections: no process lives on for the sake of an open page.
       this.end();
       return;
     }

@@ -104,7 +104,7 @@ export class Values {
       version: newest?.version ?? 0,
       createdAt: newest?.createdAt,
       writers: [...leading, ...writers.filter((writer) => !leads(writer))].slice(0, LINES),
-      readers: readers.slice(0, LINES),
+      readers: readers.sort((one, other) => compareIds(one.at, other.at)).slice(0, LINES),
       writerCount: writers.length,
       readerCount: readers.length,
       rate: readers.reduce((sum, { rate }) => sum + rate, 0),
@@ -130,6 +130,11 @@ export class Values {
     drawn.push(refresh);
     if (drawn.length > REFRESHES) drawn.shift();
   }
+}
+
+/** Ids are `<pid>.<thread>`. */
+function compareIds(one: string, other: string): number {
+  return Number.parseInt(one, 10) - Number.parseInt(other, 10) || one.length - other.length || (one < other ? -1 : 1);
 }
 
 function leads({ state }: { readonly state: string }): boolean {

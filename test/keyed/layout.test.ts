@@ -122,7 +122,7 @@ test('an index is at most two thirds full, and no search is long, whatever the k
     'in a row': (i: number) => `key ${i}`,
     // What makes chains in a table of FNV-1a, or of a sum of characters: the seed is not known to who chooses them.
     'of one length and sum': (i: number) =>
-      i.toString(2).padStart(17, '0') + [...i.toString(2).padStart(17, '0')].map((bit) => 1 - Number(bit)).join(''),
+      i.toString(2).padStart(17, '0') + Array.from(i.toString(2).padStart(17, '0'), (bit) => 1 - Number(bit)).join(''),
     'of one beginning': (i: number) => `${'x'.repeat(200)}${i}`,
   };
   for (const [kind, keyOf] of Object.entries(keys)) {

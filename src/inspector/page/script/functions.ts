@@ -158,7 +158,7 @@ const ORDERS = {
 
 const sort = /** @type {HTMLSelectElement} */ (byId('sort'));
 
-const drawFunctions = makeList({
+const drawFunctionList = makeList({
   id: 'functions',
   kind: /** @type {'function'} */ ('function'),
   columns: ['Function and key', 'Store', 'Hit rate', 'Lookups a second', '>Load time', '>Errors', ''],
@@ -178,5 +178,10 @@ const drawFunctions = makeList({
     el('pre', '', "const userById = cache('1m', { key: 'user:{}' }, loadUser);"),
   ),
 });
+
+function drawFunctions() {
+  if (sort.parentElement) sort.parentElement.hidden = known.rows.function.size < 2;
+  drawFunctionList();
+}
 sort.addEventListener('change', drawFunctions);
 `;
