@@ -2,7 +2,8 @@
 // From the moment before `publish` in the writer's process to the moment a reader in another process has the bytes, through a real
 // redis-server of its own over TCP on localhost, told by announcements (polls are 30 s apart); what handing the writer's role over takes;
 // and what 1,000 polls cost Redis.
-// npm run build && node native-bench/fleet-link.js [--quick]
+//
+//     npm run bench -- fleet-link [--quick]
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -15,9 +16,11 @@ import { Redis } from 'ioredis';
 import { monotonic } from '../dist/core/clock.js';
 import { followRedis } from '../dist/link/redis/follow.js';
 import { leadRedis } from '../dist/link/redis/lead.js';
+import { noRedis } from './support/redis-server.js';
+import { isQuick, skipped, table } from './support/results.js';
+import { quantile } from './support/stats.js';
 
 const SELF = fileURLToPath(import.meta.url);
-const quick = process.argv.includes('--quick');
 const SIZES = /** @type {const} */ ([
   ['1 kB', 1000, 2000, 10],
   ['1 MB', 1_000_000, 300, 60],
@@ -25,18 +28,15 @@ const SIZES = /** @type {const} */ ([
 ]);
 const POLL = 30_000;
 
+/** @type {import('./support/results.js').Row[]} */
+const rows = [];
+
 /** @param {number} port */
 const connect = (port) =>
   new RedisCache(
     new Redis(port, '127.0.0.1').on('error', () => {}),
     { prefix: 'bench:' },
   );
-
-/** @param {number[]} numbers @param {number} share */
-function quantile(numbers, share) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
-}
 
 /** @param {RedisCache} store @param {string} key */
 async function lead(store, key) {
@@ -67,18 +67,16 @@ async function visible(name, size, times, target, port) {
   }
   reader.kill();
   await Promise.all([once(reader, 'exit'), candidate.close()]);
-  const [p50, p99] = [quantile(took, 0.5), quantile(took, 0.99)];
-  const verdict = target === Infinity ? '' : `  (target p99 < ${target} ms: ${p99 < target ? 'met' : 'MISSED'})`;
-  console.log(
-    `${`publish to visible, ${name}`.padEnd(30)} p50 ${p50.toFixed(2)} ms  p99 ${p99.toFixed(2)} ms  max ${Math.max(...took).toFixed(2)} ms${verdict}`,
-  );
+  const p99 = quantile(took, 0.99);
+  const verdict = target === Infinity || isQuick ? {} : { target: `under ${target} ms: ${p99 < target ? 'met' : 'MISSED'}` };
+  rows.push({ what: `publish to visible, ${name}`, p50: quantile(took, 0.5), p99, max: Math.max(...took), ...verdict });
 }
 
 /** @param {number} port */
 async function handOver(port) {
   /** @type {number[]} */
   const took = [];
-  for (let i = 0; i < (quick ? 5 : 50); i++) {
+  for (let i = 0; i < (isQuick ? 5 : 50); i++) {
     const first = await lead(connect(port), `hand-over ${i}`);
     const following = lead(connect(port), `hand-over ${i}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -88,7 +86,7 @@ async function handOver(port) {
     took.push(performance.now() - began);
     await Promise.all([first.candidate.close(), candidate.close()]);
   }
-  console.log(`${'release to granted'.padEnd(30)} p50 ${quantile(took, 0.5).toFixed(2)} ms  p99 ${quantile(took, 0.99).toFixed(2)} ms`);
+  rows.push({ what: 'release to granted', p50: quantile(took, 0.5), p99: quantile(took, 0.99), max: Math.max(...took) });
 }
 
 /** @param {number} port */
@@ -100,13 +98,24 @@ async function pollCost(port) {
     Number(/used_cpu_user:([\d.]+)/.exec(await redis.info('cpu'))?.[1]) +
     Number(/used_cpu_sys:([\d.]+)/.exec(await redis.info('cpu'))?.[1]);
   const before = await cpu();
-  const polls = quick ? 200 : 5000;
+  const polls = isQuick ? 200 : 5000;
   const { polls: done = 0 } = follower.status();
   while ((follower.status().polls ?? 0) < done + polls) {
     follower.poke();
     await new Promise((resolve) => setImmediate(resolve));
   }
-  console.log(`${'one poll'.padEnd(30)} ${((((await cpu()) - before) * 1e6) / polls).toFixed(1)} µs of Redis's processor`);
+  table({
+    title: 'Between hosts, without decoding',
+    columns: [
+      { key: 'what', label: 'what' },
+      { key: 'p50', label: 'p50', unit: 'ms' },
+      { key: 'p99', label: 'p99', unit: 'ms' },
+      { key: 'max', label: 'max', unit: 'ms' },
+      { key: 'target', label: 'target of p99' },
+    ],
+    rows,
+    note: `One poll takes ${((((await cpu()) - before) * 1e6) / polls).toFixed(1)} µs of Redis's processor.`,
+  });
   await Promise.all([follower.close(), candidate.close()]);
   redis.disconnect();
 }
@@ -123,7 +132,7 @@ async function main() {
   await probe.ping();
   probe.disconnect();
   try {
-    for (const [name, size, times, target] of SIZES) await visible(name, size, quick ? Math.ceil(times / 20) : times, target, port);
+    for (const [name, size, times, target] of SIZES) await visible(name, size, isQuick ? Math.ceil(times / 20) : times, target, port);
     await handOver(port);
     await pollCost(port);
   } finally {
@@ -147,7 +156,8 @@ if (process.argv[2] === 'follow' && process.send) {
   process.on('disconnect', () => process.exit());
   while (!follower.status().isSubscribed) await new Promise((resolve) => setTimeout(resolve, 5));
   process.send('ready');
-} else {
+} else if (noRedis) skipped('fleet-link', noRedis);
+else {
   await main();
   // The clients of the stores are left.
   process.exit();

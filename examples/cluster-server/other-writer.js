@@ -1,6 +1,7 @@
 // @ts-check
 /** A second process that registers the same writer, for `--kill`: the demo lets it write first, and kills it. */
 import { bg } from 'advanced-caching';
+import { joinInspector } from 'advanced-caching/inspector';
 import { writeCities } from './write-cities.js';
 
 process.on('SIGINT', () => {});
@@ -15,6 +16,7 @@ async function stop() {
   process.disconnect();
 }
 
+joinInspector({ name: 'other writer' });
 const writer = writeCities((error) => console.error(`[other writer ${process.pid}] ${error.message}`));
 await writer.ready(30);
 ready = true;

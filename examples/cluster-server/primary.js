@@ -1,6 +1,7 @@
 // @ts-check
 /** The primary: registers the writer, starts the workers and the load, and stops all of them. */
 import { bg } from 'advanced-caching';
+import { joinInspector } from 'advanced-caching/inspector';
 import { firstMessage, startProcess, startWorker, stopAll, stopProcess } from './children.js';
 import { choosePort, makeStage } from './stage.js';
 import { State } from './state.js';
@@ -28,6 +29,7 @@ export async function runDemo(options) {
     if (other) await unlessStopped(firstMessage(other, 'ready'), stop.signal);
 
     if (!stop.signal.aborted) {
+      joinInspector({ name: 'primary' });
       // The main job, first half. The other half is `bg.read('cities')`, in probe.js.
       writeCities((error) => {
         state.errors.push(error);

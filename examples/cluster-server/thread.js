@@ -5,6 +5,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { bg } from 'advanced-caching';
+import { joinInspector } from 'advanced-caching/inspector';
 import { sampleCities } from './cities.js';
 import { createProbe } from './probe.js';
 
@@ -12,6 +13,7 @@ import { createProbe } from './probe.js';
 const BURST_MS = 1;
 const PAUSE_MS = 9;
 
+joinInspector({ name: 'worker thread' });
 const probe = createProbe('worker thread');
 const wanted = sampleCities(await probe.cities.ready(30), 2000);
 let at = 0;

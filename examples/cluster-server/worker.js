@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { Worker } from 'node:worker_threads';
 import { bg } from 'advanced-caching';
+import { inspector } from 'advanced-caching/inspector';
 import { createProbe } from './probe.js';
 import { createSamples } from './samples.js';
 
@@ -25,7 +26,11 @@ const board = bg.read('board');
 const boardVisible = createSamples();
 board.onChange(() => boardVisible.add(Date.now() - (board.createdAt ?? 0) * 1000));
 
+// The inspector shows all processes and threads, whichever worker it asks; and answers this machine only, whatever HOST is.
+const inspect = inspector({ path: '/inspector', name: `worker ${cluster.worker?.id ?? 0}` });
+
 const server = createServer((request, response) => {
+  if (inspect(request, response)) return;
   /**
    * @param {number} status
    * @param {unknown} body
@@ -107,6 +112,7 @@ async function stop() {
   // Stopped while it started: there is nothing to finish or to report.
   if (!serving) process.exit();
   clearInterval(reports);
+  inspect.close();
   server.close();
   server.closeAllConnections();
   await report(true);

@@ -10,12 +10,17 @@ export interface Stoppable {
 
 interface Registered<S> extends Stoppable {
   status(): S;
+  /** Runs the loader now. */
+  refresh(): Promise<void>;
+  /** The value, or a Promise of it; `undefined` before the first one. */
+  read(): unknown;
 }
 
 export const writers: Map<string, Registered<WriterStatus>> = new Map();
 /** The functions of `bg` whose values stay in this thread. */
 export const backgrounds: Set<Registered<WriterStatus>> = new Set();
-export const mirrors: Set<{ close(): void; status(): MirrorStatus }> = new Set();
+/** Those of whole values are functions that answer it. */
+export const mirrors: Set<{ close(): void; status(): MirrorStatus } | { (): unknown; close(): void; status(): MirrorStatus }> = new Set();
 
 let dedicated: LoaderThread | undefined;
 

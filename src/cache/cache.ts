@@ -25,10 +25,12 @@ import { forgetAllLoads, forgetLoads } from './airborne.js';
 import { Answers } from './answers.js';
 import { asyncCall } from './async.js';
 import { type Wrapper, fastWrapper } from './fast.js';
+import { list, newTally } from './listing.js';
 import { checkCacheOptions, checkTarget } from './options.js';
 import { Recorder } from './recorder.js';
 import type { Args, Setup } from './setup.js';
 import { syncCall } from './sync.js';
+import { counting, timed } from './tally.js';
 import type { AnyFunction, CacheDecorator, CacheOptions, Cached } from './types.js';
 
 /**
@@ -61,17 +63,19 @@ export function cacheOn(clock: Clock, ttl: Duration, options: CacheOptions<Cache
     checkTarget(fn, context);
     const store = resolveStore(options.store ?? InMemCache);
     const name = options.name ?? (fn.name === '' ? 'anonymous' : fn.name);
-    const recorder = new Recorder(options.metrics, name, options.onError);
-    const setup: Setup = { fn, name, ...durations, key: compileKey(options.key, fn, options.params), store, clock, recorder };
-    return withControls(wrapperOf(setup), setup);
+    const tally = newTally(options.metrics);
+    const recorder = new Recorder(tally ?? options.metrics, name, options.onError);
+    const setup: Setup = { fn, name, ...durations, key: compileKey(options.key, fn, options.params), store, clock, recorder, tally };
+    return withControls(wrapperOf(setup), setup, options);
   };
   return rest.length === 0 ? wrap : wrap(rest[0]);
 }
 
 function wrapperOf(setup: Setup): Wrapper {
-  const { fn, ttl, key, store, recorder } = setup;
+  const { fn, ttl, key, store, recorder, tally } = setup;
+  const working = tally ? { ...setup, fn: timed(tally, fn) } : setup;
   if (!isSyncCacheStorage(store)) {
-    const call = ttl === 0 ? (self: unknown, args: Args) => Reflect.apply(fn, self, args) as unknown : asyncCall(setup);
+    const call = ttl === 0 ? (self: unknown, args: Args) => Reflect.apply(fn, self, args) as unknown : asyncCall(working);
     return async function (...args) {
       return call(this, args, ttl === 0 ? '' : key.keyOf(args));
     };
@@ -83,8 +87,9 @@ function wrapperOf(setup: Setup): Wrapper {
   }
   const answers = new Answers(fn);
   const table = tableOf(store);
-  const call = syncCall({ ...setup, store }, answers, table);
-  if (table && !recorder.isOn) return fastWrapper(key, answers, table, call);
+  const call = syncCall({ ...working, store }, answers, table);
+  if (table && tally?.isAlone) return counting(tally, fastWrapper(key, answers, table, undefined, call));
+  if (table && (!recorder.isOn || recorder.tally)) return fastWrapper(key, answers, table, recorder.tally, call);
   return function (...args) {
     let built: string;
     try {
@@ -97,25 +102,32 @@ function wrapperOf(setup: Setup): Wrapper {
 }
 
 /** The controls of a cached function, and the name and length of the function it stands for. */
-function withControls(wrapper: Wrapper, { fn, key, store, recorder }: Setup): unknown {
+function withControls(wrapper: Wrapper, setup: Setup, options: CacheOptions<CacheStorage>): unknown {
+  const { fn, key, store, recorder } = setup;
+  const remove = (built: string): unknown => {
+    const writes = forgetLoads(store, built);
+    recorder.deleted(built);
+    // A write that has begun would put the value back after the delete.
+    return writes.length === 0 ? store.delete(built) : Promise.allSettled(writes).then(() => store.delete(built));
+  };
+  const clear = (): unknown => {
+    forgetAllLoads(store);
+    return store.clear();
+  };
+  const { name, ttl, stale, tally } = setup;
+  const template = typeof options.key === 'string' ? options.key : undefined;
+  const listing = { name, template, ttl, stale, store, metrics: options.metrics, tally, remove, clear };
+  list(listing);
   const controls = {
-    invalidate(...args: unknown[]): unknown {
-      const built = key.keyOf(args);
-      const writes = forgetLoads(store, built);
-      recorder.deleted(built);
-      // A write that has begun would put the value back after the delete.
-      return writes.length === 0 ? store.delete(built) : Promise.allSettled(writes).then(() => store.delete(built));
-    },
-    clear(): unknown {
-      forgetAllLoads(store);
-      return store.clear();
-    },
+    // Through the listing: who holds the function holds its listing.
+    invalidate: (...args: unknown[]): unknown => listing.remove(key.keyOf(args)),
+    clear: (): unknown => listing.clear(),
     key: (...args: unknown[]): string => key.keyOf(args),
     store,
     wrapped: fn,
   };
-  for (const [name, value] of Object.entries({ ...controls, name: fn.name, length: fn.length })) {
-    Object.defineProperty(wrapper, name, { value, configurable: true });
+  for (const [property, value] of Object.entries({ ...controls, name: fn.name, length: fn.length })) {
+    Object.defineProperty(wrapper, property, { value, configurable: true });
   }
   return wrapper;
 }

@@ -71,6 +71,10 @@ export interface LinkStatus {
   /** While leading: how many readers listen. */
   readonly readers: number;
   readonly lastError: Error | undefined;
+  /** When that was: Unix milliseconds. */
+  readonly lastErrorAt?: number | undefined;
+  /** Milliseconds from the load of the last snapshot to its being handed over here; `undefined` for the first. */
+  readonly lag?: number | undefined;
 
   // Links through Redis tell besides:
 
@@ -82,8 +86,6 @@ export interface LinkStatus {
   readonly leaseLeft?: number | undefined;
   /** Whether announcements are heard now, and polls are only a precaution. */
   readonly isSubscribed?: boolean;
-  /** Milliseconds from the load of the last snapshot to its being handed over here; `undefined` for the first. */
-  readonly lag?: number | undefined;
   /** How many times Redis was asked what it has. */
   readonly polls?: number;
   /** How many snapshots were fetched. */

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { createHash } from 'node:crypto';
 import test from 'ava';
+import { View } from '../inspector/support.js';
 import { type Child, type Scope, spawnNode, tempDir, until } from '../support/process.js';
 
 const MAIN = new URL('../../examples/cluster-server/main.js', import.meta.url);
@@ -142,6 +143,24 @@ linux('serves cities, status and page; Ctrl-C leaves no process, no socket and n
     { what: 'the status of all readers, from whichever worker' },
   );
   for (const reader of board) for (const name of ['version', 'age', 'readsPerSecond', 'stall']) t.is(typeof reader[name], 'number', name);
+
+  const inspector = `${url}inspector`;
+  t.is((await fetch(inspector)).status, 200);
+  const view = new View(t, inspector);
+  const cities = await view.until(
+    'value',
+    ({ key, readerCount }) => key === 'cities' && readerCount === WORKERS * 2,
+    'all readers in the inspector',
+  );
+  t.like(cities.writers[0], { at: `${child.pid}.0`, state: 'live' });
+  t.deepEqual(
+    view
+      .all('thread')
+      .map(({ name }) => name)
+      .sort(),
+    ['primary', 'worker 1', 'worker 2', 'worker thread', 'worker thread'],
+  );
+  view.close();
 
   const pids = [child.pid, ...descendants(child.pid)];
   t.true(pids.length >= 1 + WORKERS + 1, 'the primary, the workers and the load');

@@ -3,6 +3,7 @@ import { lstat, readdir, readFile, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Clock } from '../../core/clock.js';
 import { codeOf, isInFlight } from '../../files/owned.js';
+import { isEnded, isRunning, parseStat } from '../../files/task.js';
 import type { HostPlace } from './place.js';
 
 const TEMPORARY = /^([0-9a-f]{64}|token)(?:\.epoch)?\.(\d{1,10})\.[0-9a-f]{12}\.tmp$/;
@@ -31,13 +32,7 @@ export async function sweep(place: HostPlace, key: string, clock: Clock): Promis
 async function isLeftover(path: string, pid: number, clock: Clock): Promise<boolean> {
   // A thread of this process that was terminated in a write: the lease is ours now, so that thread doesn't run any more.
   if (pid === process.pid) return !isInFlight(path);
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: the process lives, and is another user's.
-    if (codeOf(error) === 'ESRCH') return true;
-  }
-  if (await isZombie(pid)) return true;
+  if (!isRunning(pid) || (await isZombie(pid))) return true;
   try {
     return clock.wall() - (await lstat(path)).mtimeMs > OLD;
   } catch {
@@ -48,9 +43,7 @@ async function isLeftover(path: string, pid: number, clock: Clock): Promise<bool
 /** A takeover is so quick that the parent of the killed writer may not have asked for its exit code yet: it still has its id. */
 async function isZombie(pid: number): Promise<boolean> {
   try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
-    // The program's name stands in parentheses, and may itself hold some.
-    return /^ [ZX]/.test(stat.slice(stat.lastIndexOf(')') + 1));
+    return isEnded(parseStat(await readFile(`/proc/${pid}/stat`, 'latin1')));
   } catch {
     return false;
   }

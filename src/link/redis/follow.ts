@@ -57,6 +57,7 @@ export class RedisFollower implements Follower {
     this.#options = options;
     this.#settings = settings;
     this.#contest = contest;
+    if (settings.last) this.#position.bring(settings.last);
     const { store, clock, ref, names } = settings;
     this.seat = takeSeat(store.client, clock, ref);
     this.#fetcher = new Fetcher(this.seat.data, settings);

@@ -65,6 +65,8 @@ class RedisLeader implements Candidate {
   /** Not before then (monotonic milliseconds). */
   #notBefore = 0;
   #holder: string | undefined;
+  /** A holder that is known to be dead; `''` for none. */
+  #gone = '';
   #trouble: Error | undefined;
   /** Why the last term ended. */
   #loss: Error | undefined;
@@ -89,6 +91,7 @@ class RedisLeader implements Candidate {
       onLook: ({ lease }) => this.#standBy(lease),
       onFree: () => this.#contendIn(Math.random() * SPREAD),
     });
+    if (settings.last) this.#kept = { ...settings.last, checksum: this.#follower.checksum };
     this.#unlisten = this.#follower.seat.data.listen({ onUp: () => this.#term?.outbox.hurry() });
     this.#lease = new Lease(this.#follower.seat, settings, {
       onLost: (error) => this.#dismiss(error),
@@ -169,8 +172,10 @@ class RedisLeader implements Candidate {
   #standBy(lease: { readonly holder: string; readonly left: number } | undefined): void {
     if (this.#phase !== 'standing-by') return;
     const other = lease?.holder === this.#settings.id ? undefined : lease;
-    this.#contendIn(other ? other.left + Math.random() * SPREAD : 0);
-    if (!other || this.#holder === other.holder) return;
+    this.#gone = other && this.#settings.isGone(other.holder) ? other.holder : '';
+    const isFree = !other || this.#gone !== '';
+    this.#contendIn(isFree ? 0 : other.left + Math.random() * SPREAD);
+    if (isFree || this.#holder === other.holder) return;
     this.#holder = other.holder;
     this.#follower.guard(() => this.#options.onFollowing?.());
   }
@@ -204,7 +209,7 @@ class RedisLeader implements Candidate {
     if (this.#phase !== 'standing-by' || !this.#lease.isReachable) return;
     let answer: Answer;
     try {
-      answer = await this.#lease.take(this.#follower.have.epoch);
+      answer = await this.#lease.take(this.#follower.have.epoch, this.#gone);
     } catch (error) {
       if (this.#phase === 'standing-by') this.#follower.fail(error);
       this.#contendIn(RETRY * (0.5 + Math.random()));

@@ -72,10 +72,11 @@ export class Lease {
     return this.#held && Math.max(0, this.#held.until - this.#settings.clock.monotonic());
   }
 
-  async take(seenEpoch: number): Promise<Answer> {
+  /** @param gone the id of a holder that is known to be dead */
+  async take(seenEpoch: number, gone: string): Promise<Answer> {
     const { id, leaseMs, clock } = this.#settings;
     const asked = clock.monotonic();
-    const [word, what, more] = await this.#ask('take the lease', TAKE, id, leaseMs, seenEpoch);
+    const [word, what, more] = await this.#ask('take the lease', TAKE, id, leaseMs, seenEpoch, gone);
     if (word === 'HELD') return { holder: String(what), left: Math.max(0, Number(more)) };
     this.#serverClock.learn(asked, Number(more), clock.monotonic());
     const epoch = Number(what);

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { threadId } from 'node:worker_threads';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { checkBoolean, checkCount, checkKey, refuse } from '../../core/options.js';
-import { DEFAULT_MAX_BYTES } from '../../core/snapshot.js';
+import { DEFAULT_MAX_BYTES, type Snapshot } from '../../core/snapshot.js';
 import { RedisCache } from '../../stores/redis/redis-cache.js';
 import type { LinkOptions } from '../ports.js';
 import { type Names, namesOf } from './names.js';
@@ -15,6 +15,10 @@ export interface RedisLinkOptions extends LinkOptions {
   readonly leaseMs?: number;
   /** Who this candidate is, shown to the others; default `hostname:pid:thread:random`. Must be its alone. */
   readonly id?: string;
+  /** Whether a holder of the lease is provably dead, so that its time needn't be waited for. Default: nobody is. */
+  readonly isGone?: (holder: string) => boolean;
+  /** What this process has already, from elsewhere: it isn't fetched again, and nothing older is handed over. Its bytes must not be changed. */
+  readonly last?: Snapshot | undefined;
 }
 
 /** The same, checked. */
@@ -25,6 +29,8 @@ export interface RedisLinkSettings {
   readonly pollInterval: number;
   readonly leaseMs: number;
   readonly id: string;
+  readonly isGone: (holder: string) => boolean;
+  readonly last: Snapshot | undefined;
   readonly clock: Clock;
   readonly ref: boolean;
 }
@@ -32,13 +38,19 @@ export interface RedisLinkSettings {
 /** @throws TypeError or RangeError for options that can't be meant, and on a Cluster for a key whose braces don't allow its companions */
 export function linkSettings(options: RedisLinkOptions): RedisLinkSettings {
   const { store, key, maxBytes = DEFAULT_MAX_BYTES, pollInterval = 1000, leaseMs = 10_000, clock = systemClock, ref = false } = options;
-  const { id = `${hostname()}:${process.pid}:${threadId}:${randomBytes(4).toString('hex')}` } = options;
+  const { id = `${hostname()}:${process.pid}:${threadId}:${randomBytes(4).toString('hex')}`, isGone = () => false, last } = options;
   if (!(store instanceof RedisCache)) refuse('store', 'a RedisCache', store);
+  // Its readers would take what anybody puts there, and its writers leave what no other reader of the store takes.
+  if (store.isSealed) {
+    throw new TypeError(
+      'Expected `store` to be a RedisCache without `secret`: Redis writes the times of what is announced, and can not seal them',
+    );
+  }
   checkKey('key', key);
   checkCount('maxBytes', maxBytes);
   checkCount('pollInterval', pollInterval);
   checkCount('leaseMs', leaseMs, 100);
   checkBoolean('ref', ref);
   checkKey('id', id);
-  return { store, names: namesOf(store, key), maxBytes, pollInterval, leaseMs, id, clock, ref };
+  return { store, names: namesOf(store, key), maxBytes, pollInterval, leaseMs, id, isGone, last, clock, ref };
 }

@@ -5,23 +5,26 @@
  * |-------------------------------|-------------------------------------------------------------------------|-------------|
  * | nothing                       | nothing was handed over                                                  | `nothing`   |
  * | nothing                       | something was                                                            | `regressed` |
- * | an announced snapshot         | its numbers are higher than those seen                                   | `new`       |
+ * | an announced snapshot         | it is what this process brought along, with numbers that aren't its own  | `same`      |
+ * |                               | its numbers are higher than those seen                                   | `new`       |
  * |                               | they are lower                                                           | `regressed` |
  * |                               | they are the same, after a value without any that was another            | `new`       |
  * |                               | they are the same, loaded later                                          | `confirmed` |
  * |                               | they are the same                                                        | `same`      |
- * | a value that nobody announced | it was handed over last                                                  | `same`      |
+ * | a value that nobody announced | it was handed over last, or is what this process brought along           | `same`      |
  * |                               | it is the one that was announced, and only its numbers are lost          | `regressed` |
  * |                               | a writer holds the lease, so that somebody else has overwritten its value | `foreign`   |
  * |                               | it is older than the announced one that was seen                         | `regressed` |
  * |                               | else                                                                     | `new`       |
  *
  * What is handed over is numbered so that numbers never fall. An announced snapshot keeps its writer's numbers. A value that nobody announced
- * gets the version after the last one, in the last one's epoch (0 where there was none). An announced snapshot whose numbers such values have
- * used up gets the version after the last one, too; a writer with a lease comes with a higher epoch, so from its next grant on the
- * numbers are its own again.
+ * gets its moment in microseconds as the version, in the last one's epoch (0 where there was none): so all who follow it give it the same
+ * number, and one of them can go on where another stopped. It is at least the version after the last one, since the clocks of its writers
+ * may differ. An announced snapshot whose numbers such values have used up gets the version after the last one, too; a writer with
+ * a lease comes with a higher epoch, so from its next grant on the numbers are its own again.
  */
-import { isNewer } from '../../core/snapshot.js';
+import { crc32 } from 'node:zlib';
+import { isNewer, type Snapshot } from '../../core/snapshot.js';
 import { type News, NO_NEWS } from '../ports.js';
 import type { Look, Meta } from './look.js';
 
@@ -37,6 +40,15 @@ interface Content {
   readonly checksum: number;
 }
 
+/** Versions from here on are moments in microseconds (this one is of 1973), not counted. */
+export const FIRST_MOMENT = 1e14;
+
+/** The version of a value that nobody announces. @param createdAt Unix seconds */
+export function momentOf(createdAt: number): number {
+  const moment = Math.round(createdAt * 1e6);
+  return Number.isSafeInteger(moment) ? moment : 0;
+}
+
 const KEPT = 'what was read last is kept';
 
 export class Position {
@@ -47,6 +59,8 @@ export class Position {
   /** Of the value that was handed over last, where nobody announced it. */
   #mark: string | undefined;
   #content: Content | undefined;
+  /** When what this process brought along was loaded, while it isn't known whether Redis has it, too. */
+  #brought: number | undefined;
 
   /** The CRC32 of what was handed over last. */
   get checksum(): number {
@@ -55,6 +69,15 @@ export class Position {
 
   get isEmpty(): boolean {
     return !isNewer(this.have, NO_NEWS);
+  }
+
+  /** What this process has from elsewhere. */
+  bring({ epoch, version, createdAt, bytes }: Snapshot): void {
+    this.have = { epoch, version };
+    this.#content = { length: bytes.length, checksum: crc32(bytes) };
+    this.#brought = createdAt;
+    // A version that is a moment is none of a writer's. The time isn't taken over: it may be by another clock than Redis's.
+    this.#there = { epoch, version: version < FIRST_MOMENT ? version : 0, at: 0 };
   }
 
   isLater(news: At): boolean {
@@ -103,27 +126,37 @@ export class Position {
     const isAhead = isNewer({ epoch, version }, this.have);
     if (meta && isAhead) return { epoch, version };
     const last = isAhead ? { epoch, version } : this.have;
-    return { epoch: last.epoch, version: last.version + 1 };
+    const moment = meta || !seen.header ? 0 : momentOf(seen.header.createdAt);
+    return { epoch: last.epoch, version: Math.max(last.version + 1, moment) };
   }
 
   #judgeAnnounced(meta: Meta): Verdict {
+    const isContent = meta.checksum === this.#content?.checksum;
+    if (this.have.version >= FIRST_MOMENT && isContent && this.#isBrought(meta.at, meta.length)) {
+      this.#there = { epoch: meta.epoch, version: meta.version, at: meta.at };
+      return { kind: 'same' };
+    }
     const { epoch, version, at } = this.#there;
     if (isNewer(meta, this.#there)) return { kind: 'new' };
     if (isNewer(this.#there, meta)) {
       const why = `Redis went back from epoch ${epoch}, version ${version} to ${meta.epoch}, ${meta.version}: ${KEPT}`;
       return { kind: 'regressed', why };
     }
-    if (this.#mark !== undefined && meta.checksum !== this.#content?.checksum) return { kind: 'new' };
+    if (this.#mark !== undefined && !isContent) return { kind: 'new' };
     this.#mark = undefined;
     return { kind: meta.at > at ? 'confirmed' : 'same' };
   }
 
-  #judgeUnannounced({ meta, header, mark, lease }: Look): Verdict {
+  #judgeUnannounced({ meta, header, length, mark, lease }: Look): Verdict {
     if (mark === this.#mark) return { kind: 'same' };
     // Where it doesn't begin as an entry does, fetching it says so.
     if (!header) return { kind: 'new' };
     const wasAnnounced = isNewer(this.#there, NO_NEWS);
     const at = header.createdAt * 1000;
+    if (this.#isBrought(at, length)) {
+      this.#mark = mark;
+      return { kind: 'same' };
+    }
     if (!meta && wasAnnounced && this.#mark === undefined && Math.round(at) === this.#there.at)
       return { kind: 'regressed', why: `Redis has lost the numbers of this snapshot: ${KEPT}` };
     if (meta && meta.writer !== '' && lease)
@@ -131,6 +164,13 @@ export class Position {
     if (wasAnnounced && at < this.#there.at)
       return { kind: 'regressed', why: `Redis went back to a value without numbers, older than what was read last: ${KEPT}` };
     return { kind: 'new' };
+  }
+
+  /** Asked once it is so: from then on the mark, or the numbers there, tell. */
+  #isBrought(createdAt: number, length: number): boolean {
+    if (this.#brought !== createdAt || this.#content?.length !== length) return false;
+    this.#brought = undefined;
+    return true;
   }
 }
 

@@ -80,13 +80,14 @@ redis.call('PUBLISH', ARGV[5], whole(E) .. ':' .. whole(V) .. ':' .. whole(at))
 return { 'OK', whole(at) }`);
 
 /**
- * Takes the lease if nobody has it. ARGV: id, milliseconds, the highest epoch that the caller has seen. Answers `TAKEN` with the epoch and the time, or
+ * Takes the lease if nobody has it. ARGV: id, milliseconds, the highest epoch that the caller has seen, the id of one that is known to be
+ * dead or ''. Answers `TAKEN` with the epoch and the time, or
  * `HELD` with the holder and for how many milliseconds still. Epochs are at least the time of the grant: those of a Redis that
  * restarted empty are higher than those it forgot.
  */
 export const TAKE: Script = script(`${PRELUDE}
 local lease = redis.call('GET', KEYS[3])
-if lease and lease ~= ARGV[1] then return { 'HELD', lease, redis.call('PTTL', KEYS[3]) } end
+if lease and lease ~= ARGV[1] and lease ~= ARGV[4] then return { 'HELD', lease, redis.call('PTTL', KEYS[3]) } end
 local E = math.max(math.max(e, g, number(ARGV[3])) + 1, now())
 redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2])
 redis.call('HSET', KEYS[2], 'g', whole(E))
@@ -128,3 +129,18 @@ redis.call('SETRANGE', KEYS[1], 0, header(loaded, ARGV[4]))
 redis.call('HSET', KEYS[2], 'e', whole(E), 'v', whole(V), 'w', '', 'g', whole(E), 'h', ARGV[1], 'n', ARGV[2], 'c', ARGV[3], 'f', ARGV[4], 'at', whole(loaded))
 redis.call('PUBLISH', ARGV[6], whole(E) .. ':' .. whole(V) .. ':' .. whole(loaded))
 return { 'OK', whole(E), whole(V), whole(loaded) }`);
+
+/**
+ * The same bytes were loaded again by a writer without a lease: a new time for what it stored, if nobody has stored anything since. ARGV:
+ * epoch, version, fresh for, age in ms, channel. Answers `OK` with the time, or `MISSING`.
+ */
+export const CONFIRM_UNFENCED: Script = script(`${PRELUDE}
+if redis.call('GET', KEYS[3]) or number(ARGV[1]) ~= e or number(ARGV[2]) ~= v or w ~= '' or not intact() then return { 'MISSING' } end
+local loaded = math.floor(now() - ARGV[4])
+if loaded > at then
+  redis.call('SETRANGE', KEYS[1], 0, header(loaded, ARGV[3]))
+  redis.call('HSET', KEYS[2], 'at', whole(loaded), 'f', ARGV[3])
+  at = loaded
+end
+redis.call('PUBLISH', ARGV[5], whole(e) .. ':' .. whole(v) .. ':' .. whole(at))
+return { 'OK', whole(at) }`);

@@ -28,13 +28,14 @@ if ARGV[3] == '${NEVER}' then redis.call('SET', KEYS[1], ARGV[2]) else redis.cal
 return 1`);
 
 /**
- * Gives the value a new header and a new life, if it is still the one with this SHA-1.
- * KEYS[1]; ARGV: the SHA-1 of the payload, the new header, for how many milliseconds. Answers 1 or 0.
+ * Gives the value a new header, a new seal and a new life, if it is still the one with this SHA-1.
+ * KEYS[1]; ARGV: the SHA-1 of the payload, the new header, for how many milliseconds, the new seal or ''. Answers 1 or 0.
  */
 export const PROLONG: Script = script(`
-local value = redis.pcall('GETRANGE', KEYS[1], 16, -1)
+local value = redis.pcall('GETRANGE', KEYS[1], 16, -1 - #ARGV[4])
 if type(value) == 'table' or redis.sha1hex(value) ~= ARGV[1] then return 0 end
 redis.call('SETRANGE', KEYS[1], 0, ARGV[2])
+if ARGV[4] ~= '' then redis.call('SETRANGE', KEYS[1], 16 + #value, ARGV[4]) end
 if ARGV[3] == '${NEVER}' then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return 1`);
 
