@@ -36,8 +36,8 @@ async function open(t: Scope, url: string, options: BrowserContextOptions = {}):
   return { page, complaints, requests };
 }
 
-const source = readFileSync(new URL('./fixtures/in-page.js', import.meta.url), 'utf8').replace(/^\/\/.*$/m, '');
-const inPage = <T = unknown>(page: Page, name: string): Promise<T> => page.evaluate<T>(`${source.trim().replace(/;$/, '')}.${name}()`);
+const source = readFileSync(new URL('./fixtures/in-page.js', import.meta.url), 'utf8');
+const inPage = <T = unknown>(page: Page, name: string): Promise<T> => page.evaluate<T>(`${source}\ninPage.${name}()`);
 
 const row = (page: Page, section: string, name: string) =>
   page.locator(`#${section} .row`, { has: page.getByRole('button', { name, exact: true }) });
