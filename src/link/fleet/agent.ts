@@ -130,9 +130,9 @@ export class FleetAgent {
       // Of many processes that stand by, few have to look: this is for the case that all others of the host are frozen.
       every: writer ? leaseMs : interval,
       clock: systemClock,
-      onLook: (look, offset) => {
+      onLook: (look) => {
         options.onRefreshed?.();
-        this.#consider(look, offset);
+        this.#consider(look);
       },
     });
     if (via === 'direct') this.#engage();
@@ -270,11 +270,11 @@ export class FleetAgent {
   }
 
   /** What Redis has is compared with what came here. */
-  #consider(look: Look, offset: number): void {
+  #consider(look: Look): void {
     this.#lastLook = look;
     this.#vacant = look.lease ? 0 : this.#vacant + 1;
     if (this.#options.writer && this.#vacant > 0) this.#lookout.hurry((this.#options.leaseMs ?? LEASE) / 3);
-    const isLate = isBehind(this.#options.ring(), look, offset);
+    const isLate = isBehind(this.#options.ring(), look);
     if (this.#link) {
       if (!isLate && this.#isOnItsOwn && this.#isRelayBack()) {
         this.#isOnItsOwn = false;
@@ -290,7 +290,7 @@ export class FleetAgent {
     // A look that comes while it runs must not put it off.
     this.#grace ??= setTimeout(() => {
       this.#grace = undefined;
-      if (isBehind(this.#options.ring(), look, offset)) this.#goOnItsOwn();
+      if (isBehind(this.#options.ring(), look)) this.#goOnItsOwn();
     }, GRACE + allowFor(look.length)).unref();
   }
 
