@@ -170,16 +170,19 @@ export class FleetAgent {
     return this.#closed;
   }
 
-  #end(): Promise<void> {
+  async #end(): Promise<void> {
     this.#lookout.stop();
     clearTimeout(this.#grace);
-    const ended = (this.#link?.close() ?? Promise.resolve()).finally(() => {
-      this.#feed.close();
-      this.#handle.drop();
-      closing.delete(ended);
-    });
-    closing.add(ended);
-    return ended;
+    await this.#leave(this.#link);
+    this.#feed.close();
+    this.#handle.drop();
+  }
+
+  /** Closes a link, and lets `agentsClosed` wait for that. */
+  async #leave(link: Follower | undefined): Promise<void> {
+    const left = link?.close() ?? Promise.resolve();
+    closing.add(left);
+    await left.finally(() => closing.delete(left));
   }
 
   #candidate(): Candidate {
@@ -261,7 +264,7 @@ export class FleetAgent {
     const link = this.#link;
     this.#link = undefined;
     this.#tell(undefined);
-    void link.close();
+    void this.#leave(link);
   }
 
   #tell(state: 'live' | 'interrupted' | undefined, trouble?: Trouble): void {
