@@ -130,9 +130,9 @@ export class FleetAgent {
       // Of many processes that stand by, few have to look: this is for the case that all others of the host are frozen.
       every: writer ? leaseMs : interval,
       clock: systemClock,
-      onLook: (look, offset) => {
+      onLook: (look) => {
         options.onRefreshed?.();
-        this.#consider(look, offset);
+        this.#consider(look);
       },
     });
     if (via === 'direct') this.#engage();
@@ -170,16 +170,19 @@ export class FleetAgent {
     return this.#closed;
   }
 
-  #end(): Promise<void> {
+  async #end(): Promise<void> {
     this.#lookout.stop();
     clearTimeout(this.#grace);
-    const ended = (this.#link?.close() ?? Promise.resolve()).finally(() => {
-      this.#feed.close();
-      this.#handle.drop();
-      closing.delete(ended);
-    });
-    closing.add(ended);
-    return ended;
+    await this.#leave(this.#link);
+    this.#feed.close();
+    this.#handle.drop();
+  }
+
+  /** Closes a link, and lets `agentsClosed` wait for that. */
+  async #leave(link: Follower | undefined): Promise<void> {
+    const left = link?.close() ?? Promise.resolve();
+    closing.add(left);
+    await left.finally(() => closing.delete(left));
   }
 
   #candidate(): Candidate {
@@ -261,7 +264,7 @@ export class FleetAgent {
     const link = this.#link;
     this.#link = undefined;
     this.#tell(undefined);
-    void link.close();
+    void this.#leave(link);
   }
 
   #tell(state: 'live' | 'interrupted' | undefined, trouble?: Trouble): void {
@@ -270,11 +273,11 @@ export class FleetAgent {
   }
 
   /** What Redis has is compared with what came here. */
-  #consider(look: Look, offset: number): void {
+  #consider(look: Look): void {
     this.#lastLook = look;
     this.#vacant = look.lease ? 0 : this.#vacant + 1;
     if (this.#options.writer && this.#vacant > 0) this.#lookout.hurry((this.#options.leaseMs ?? LEASE) / 3);
-    const isLate = isBehind(this.#options.ring(), look, offset);
+    const isLate = isBehind(this.#options.ring(), look);
     if (this.#link) {
       if (!isLate && this.#isOnItsOwn && this.#isRelayBack()) {
         this.#isOnItsOwn = false;
@@ -290,7 +293,7 @@ export class FleetAgent {
     // A look that comes while it runs must not put it off.
     this.#grace ??= setTimeout(() => {
       this.#grace = undefined;
-      if (isBehind(this.#options.ring(), look, offset)) this.#goOnItsOwn();
+      if (isBehind(this.#options.ring(), look)) this.#goOnItsOwn();
     }, GRACE + allowFor(look.length)).unref();
   }
 

@@ -8,12 +8,8 @@ import { FIRST_MOMENT, momentOf } from '../redis/position.js';
 /** By so many milliseconds two times of Redis may differ that were brought to this host's clock by different round trips. */
 const TOLERANCE = 1000;
 
-/**
- * Whether Redis has something that a ring hasn't: a newer snapshot, or the newer time of one that was confirmed.
- *
- * @param offset what to add to a time of Redis's to have it on this host's monotonic clock
- */
-export function isBehind(ring: Ring, { meta, header, matches }: Look, offset: number): boolean {
+/** Whether Redis has something that a ring hasn't: a newer snapshot, or the newer time of one that was confirmed. */
+export function isBehind(ring: Ring, { meta, header, matches, offset }: Look): boolean {
   if (!header) return false;
   const have = newestMeta(ring);
   if (!have) return true;

@@ -22,8 +22,7 @@ export interface LookoutOptions {
   /** The most milliseconds between two looks; `Infinity` for none but the first. */
   readonly every: number;
   readonly clock: Clock;
-  /** @param offset what to add to a time of Redis's to have it on this host's monotonic clock */
-  onLook(look: Look, offset: number): void;
+  onLook(look: Look): void;
 }
 
 export class Lookout {
@@ -76,7 +75,7 @@ export class Lookout {
     const seen = await this.look();
     if (!this.#isOn) return;
     this.#arm(this.#options.every);
-    if (seen) this.#options.onLook(seen, this.#serverClock.offset ?? 0);
+    if (seen) this.#options.onLook(seen);
   }
 }
 

@@ -74,13 +74,15 @@ export class HostCandidate implements Relay {
       ...options,
       onState: (state, error) => {
         options.onState?.(state, error);
-        if (state === 'live') options.onFollowing?.();
+        if (state === 'live' && !relay) options.onFollowing?.();
       },
     };
     this.#follower = new HostFollower(followed, {
       contend: () => this.#contend(),
       prefers: relay?.prefers ?? false,
       courtesy: relay ? COURTESY : 0,
+      // Also of a relay that has lost what it hands on.
+      ...(relay ? { onJoined: () => options.onFollowing?.() } : {}),
     });
     this.#file = this.#follower.file;
   }

@@ -7,7 +7,7 @@ import type { News } from '../ports.js';
 import type { Transaction } from './client.js';
 import { type Connection, READ_WITHIN, allowFor } from './connection.js';
 import type { Names } from './names.js';
-import type { ServerClock } from './server-clock.js';
+import { ServerClock } from './server-clock.js';
 
 /** What the meta hash says of the stored snapshot. */
 export interface Meta extends News {
@@ -36,6 +36,8 @@ export interface Look {
   readonly mark: string;
   /** Who has the lease, and for how many milliseconds still; `undefined` where nobody has it. */
   readonly lease: { readonly holder: string; readonly left: number } | undefined;
+  /** What to add to a time of Redis to have it on this host's monotonic clock. */
+  readonly offset: number;
 }
 
 const FIELDS = ['e', 'v', 'w', 'f', 'at', 'c', 'n', 'h'];
@@ -43,8 +45,8 @@ const FIELDS = ['e', 'v', 'w', 'f', 'at', 'c', 'n', 'h'];
 /** What runs the question: a connection of the link's own, or the user's client. */
 export type Asker = Pick<Connection, 'run'>;
 
-/** @param serverClock learns Redis's time by the way */
-export async function look(connection: Asker, names: Names, clock: Clock, serverClock: ServerClock): Promise<Look> {
+/** @param serverClock learns Redis's time by the way, and may know it better from earlier looks */
+export async function look(connection: Asker, names: Names, clock: Clock, serverClock: ServerClock = new ServerClock()): Promise<Look> {
   let sent = 0;
   const [fields, head, size, holder, left, time] = await connection.run('poll', READ_WITHIN, (client) => {
     const transaction = client.multi();
@@ -70,6 +72,7 @@ export async function look(connection: Asker, names: Names, clock: Clock, server
     matches: meta !== undefined && header !== undefined && Math.round(header.createdAt * 1000) === meta.at && length === meta.length,
     mark: `${(head as Buffer).toString('hex')} ${length}`,
     lease: typeof holder === 'string' ? { holder, left: Math.max(0, Number(left)) } : undefined,
+    offset: serverClock.offset as number,
   };
 }
 

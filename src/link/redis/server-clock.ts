@@ -11,13 +11,6 @@ const BELIEVED_FOR = 60_000;
 /** Redis tells whole milliseconds, and clocks drift. */
 const TOLERANCE = 10;
 
-interface Sample {
-  readonly offset: number;
-  /** By how much it may be wrong. */
-  readonly error: number;
-  readonly at: number;
-}
-
 export class ServerClock {
   #best: Sample | undefined;
 
@@ -33,4 +26,11 @@ export class ServerClock {
   get offset(): number | undefined {
     return this.#best?.offset;
   }
+}
+
+interface Sample {
+  readonly offset: number;
+  /** By how much it may be wrong. */
+  readonly error: number;
+  readonly at: number;
 }

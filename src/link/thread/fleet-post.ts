@@ -40,6 +40,8 @@ export class FleetPost {
   readonly #inlet: Inlet;
   #stance: Stance = 'idle';
   #link: Follower | Relay | undefined;
+  /** Whether the link in use asks another relay to make room. */
+  #prefers = false;
   /** While this process is the host's relay. */
   #relaying: { readonly outlet: Outlet; readonly endAlias: () => Promise<void> } | undefined;
   /** Whether it is known who the relay is: before, nobody is told a role. */
@@ -153,8 +155,10 @@ export class FleetPost {
     return hosted.some(({ fleet }) => fleet.part !== 'reader') ? 'standing' : 'following';
   }
 
+  /** Whether the wants ask for another link than the one in use. */
   #changes(): boolean {
-    return this.#wanted() !== this.#stance;
+    const standsAside = this.#stance === 'standing' && !this.#relaying && !this.#prefers;
+    return this.#wanted() !== this.#stance || (standsAside && this.#find('writer') !== undefined);
   }
 
   #find(part: 'relay' | 'writer'): FleetWanted | undefined {
@@ -195,9 +199,10 @@ export class FleetPost {
     if (this.#stance === 'apart') this.#settle();
     else if (this.#stance === 'following') this.#link = followHost(options);
     else {
+      this.#prefers = this.#find('writer') !== undefined;
       this.#link = relayHost({
         ...options,
-        prefers: this.#find('writer') !== undefined,
+        prefers: this.#prefers,
         onGranted: ({ last }) => this.#begin(last),
         onLost: () => this.#lose(),
         onFollowing: () => this.#settle(),

@@ -118,7 +118,7 @@ redisTest(`values that nobody announces are polled by their first 16 bytes${hint
   const reader = follow(t, server.client(), { pollInterval: 100 });
   await until(() => reader.snapshots.length === 1, { what: 'what was there' });
   const [first] = reader.snapshots;
-  t.is(first?.version, Math.round(((await store.getEntry(KEY))?.createdAt ?? 0) * 1e6), 'a number that all who follow it give it');
+  t.is(first?.version, Math.round(((await store.getEntry(KEY))?.createdAt ?? 0) * 1e6), 'its moment in microseconds');
   t.deepEqual([first?.epoch, first?.codec, Math.round(first?.freshFor ?? 0)], [0, 'json', 60_000]);
   t.true(monotonic() - (first?.createdAtMonotonic ?? 0) < 2000);
   await store.set(KEY, { version: 2 }, 60);
