@@ -1,87 +1,62 @@
 // @ts-check
 /**
- * The value that is shared: every city of the world, made for lookups by country and name.
- *
- * Its shape is chosen for its readers. Each thread decodes each new version once, and an object with a property for each of
- * 170,000 cities takes 200 ms for that. One text for each country takes 5 ms; the first lookup in a country then makes an
- * index of that country alone. So no request ever waits for the whole world.
+ * What is shared: every city of the world, a record for each name in each country. A lookup decodes that one record; no reader ever decodes
+ * the other 150,000. What belongs to all of them is a record too, of the key 'about'.
  */
 
-/** @typedef {{ stamp: number, text: string }} Country `stamp` is the checksum of `text` */
-/** @typedef {{ generation: number, pid: number, names: number, countries: Readonly<Record<string, Country>> }} Cities */
 /** @typedef {{ lat: number, lng: number, admin1: string }} Place */
+/** @typedef {{ stamp: number, places: Place[] }} City all places of a name; `stamp` is the checksum of the key and of them */
+/** @typedef {{ generation: number, pid: number, names: number }} About `generation` is the number of the refresh */
 /** @typedef {{ name: string, lat: string, lng: string, country: string, admin1: string }} GeoName a record of the source */
+
+export const ABOUT = 'about';
 
 /**
  * @param {readonly GeoName[]} records
- * @param {number} generation the number of this refresh: it goes into each text, so that no two versions are alike
- * @returns {Cities}
+ * @param {number} generation
+ * @returns {Map<string, City | About>}
  */
-export function packCities(records, generation) {
-  /** @type {Map<string, Map<string, string>>} */
-  const byCountry = new Map();
-  let names = 0;
+export function recordsOf(records, generation) {
+  /** @type {Map<string, Place[]>} */
+  const byKey = new Map();
   for (const { name, lat, lng, country, admin1 } of records) {
-    let lines = byCountry.get(country);
-    if (!lines) byCountry.set(country, (lines = new Map()));
-    const line = lines.get(name);
-    if (line === undefined) names += 1;
-    lines.set(name, `${line ?? name}\t${lat},${lng},${admin1}`);
+    const place = { lat: Number(lat), lng: Number(lng), admin1 };
+    const key = `${country}/${name}`;
+    const places = byKey.get(key);
+    if (places) places.push(place);
+    else byKey.set(key, [place]);
   }
-  /** @type {Record<string, Country>} */
-  const countries = {};
-  for (const [country, lines] of byCountry) {
-    const text = [`${country} ${generation}`, ...lines.values()].join('\n');
-    countries[country] = { stamp: checksum(text), text };
-  }
-  return { generation, pid: process.pid, names, countries };
+  /** @type {Map<string, City | About>} */
+  const cities = new Map([[ABOUT, { generation, pid: process.pid, names: byKey.size }]]);
+  for (const [key, places] of byKey) cities.set(key, { stamp: stampOf(key, places), places });
+  return cities;
 }
-
-/** @type {WeakMap<Country, Map<string, string>>} */
-const indexes = new WeakMap();
 
 /**
  * All places of that name, or `undefined`.
  *
- * @param {Cities} cities
+ * @param {import('advanced-caching').Lookups<City | About>} cities
  * @param {string} country two capital letters
  * @param {string} name
- * @returns {Place[] | undefined}
- * @throws Error when the text isn't the one that its generation had: a torn read, which must never happen
+ * @returns {readonly Place[] | undefined}
+ * @throws Error when the record isn't the one of its key: a torn read, which must never happen
  */
 export function findCity(cities, country, name) {
-  const found = Object.hasOwn(cities.countries, country) ? cities.countries[country] : undefined;
-  if (!found) return undefined;
-  // A mirror answers the same object until there is a new version, so what is derived from it can be kept beside it.
-  let index = indexes.get(found);
-  if (!index) indexes.set(found, (index = makeIndex(found, `${country} ${cities.generation}`)));
-  return index
-    .get(name)
-    ?.split('\t')
-    .slice(1)
-    .map((place) => {
-      const [lat, lng, admin1 = ''] = place.split(',');
-      return { lat: Number(lat), lng: Number(lng), admin1 };
-    });
-}
-
-/**
- * @param {Country} country
- * @param {string} title
- */
-function makeIndex({ stamp, text }, title) {
-  if (checksum(text) !== stamp) throw new Error(`Torn: the text of ${title} doesn't have its checksum`);
-  const [first, ...lines] = text.split('\n');
-  if (first !== title) throw new Error(`Torn: expected the text of ${title}, got that of ${first}`);
-  return new Map(lines.map((line) => [line.slice(0, line.indexOf('\t')), line]));
+  const key = `${country}/${name}`;
+  const city = cities.get(key);
+  if (city === undefined || !('places' in city)) return undefined;
+  if (stampOf(key, city.places) !== city.stamp) throw new Error(`Torn: the record of ${key} doesn't have its checksum`);
+  return city.places;
 }
 
 /**
  * FNV-1a, 32 bits.
  *
- * @param {string} text
+ * @param {string} key
+ * @param {readonly Place[]} places
  */
-function checksum(text) {
+function stampOf(key, places) {
+  const text = `${key} ${places.map(({ lat, lng, admin1 }) => `${lat},${lng},${admin1}`).join(' ')}`;
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
   return hash >>> 0;
@@ -90,19 +65,18 @@ function checksum(text) {
 /**
  * Some cities, spread over the whole list.
  *
- * @param {Cities} cities
+ * @param {import('advanced-caching').Lookups<City | About>} cities
  * @param {number} count
  * @returns {{ country: string, name: string }[]}
  */
 export function sampleCities(cities, count) {
-  const step = Math.max(1, Math.floor(cities.names / count));
+  const step = Math.max(1, Math.floor(cities.size / count));
   const sample = [];
   let at = 0;
-  for (const [country, { text }] of Object.entries(cities.countries)) {
-    for (const line of text.split('\n').slice(1)) {
-      at += 1;
-      if (at % step === 0) sample.push({ country, name: line.slice(0, line.indexOf('\t')) });
-    }
+  for (const key of cities.keys()) {
+    at += 1;
+    const slash = key.indexOf('/');
+    if (at % step === 0 && slash > 0) sample.push({ country: key.slice(0, slash), name: key.slice(slash + 1) });
   }
   return sample;
 }

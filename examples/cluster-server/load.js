@@ -34,8 +34,8 @@ process.on('disconnect', () => process.exit());
 let stop = () => process.exit();
 process.on('message', () => void stop());
 
-/** @type {import('advanced-caching').Mirror<import('./cities.js').Cities>} */
-const cities = bg.read('cities');
+/** @type {import('advanced-caching').KeyedMirror<import('./cities.js').City | import('./cities.js').About>} */
+const cities = bg.read.keyed('cities');
 const paths = sampleCities(await cities.ready(30), 2000).map(({ country, name }) => `/cities/${country}/${encodeURIComponent(name)}`);
 await bg.shutdown();
 

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The main job of this library, shown: a cluster of web servers whose workers, and their worker threads, read a value of 170,000
- * cities at memory speed, while one dedicated thread loads it anew every two seconds.
+ * The main job of this library, shown: a cluster of web servers whose workers, and their worker threads, look up 170,000
+ * cities at memory speed, while one dedicated thread loads them anew every two seconds.
  *
  *   npm run demo                        until Ctrl-C; open the address that it prints
  *   npm run demo -- --kill              the same, and the process that writes is killed on the way

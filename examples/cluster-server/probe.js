@@ -1,11 +1,10 @@
 // @ts-check
-/** One reader of the cities, with everything that this demo wants to know of it. In your own server: `bg.read('cities')`, and that's it. */
+/** One reader of the cities, with everything that this demo wants to know of it. In your own server: `bg.read.keyed('cities')`, and that's it. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { bg } from 'advanced-caching';
-import { findCity } from './cities.js';
+import { ABOUT, findCity } from './cities.js';
 import { createSamples } from './samples.js';
 
-/** @typedef {import('./cities.js').Cities} Cities */
 /**
  * What a reader tells about itself. Times are milliseconds, but `age`, which is seconds.
  *
@@ -33,20 +32,22 @@ const RESOLUTION = 10;
 
 /** @param {ReaderReport['where']} where */
 export function createProbe(where) {
-  /** @type {import('advanced-caching').Mirror<Cities>} */
-  const cities = bg.read('cities');
+  /** @type {import('advanced-caching').KeyedMirror<import('./cities.js').City | import('./cities.js').About>} */
+  const cities = bg.read.keyed('cities');
   const loop = monitorEventLoopDelay({ resolution: RESOLUTION });
   const visible = createSamples();
   /** @type {Record<string, number>} */
   const firstSeenFrom = {};
   let [version, generation, versionsSeen, reads, empty, torn, backward, longestStall] = [0, 0, 0, 0, 0, 0, 0, 0];
   let reported = { reads: 0, at: performance.now() };
-  /** @type {Cities | undefined} */
+  /** @type {import('./cities.js').About | undefined} */
   let last;
 
-  /** The current value, checked: each version against the last one. */
-  function read() {
-    const value = cities();
+  const about = () => /** @type {import('./cities.js').About | undefined} */ (cities.get(ABOUT));
+
+  /** Looks whether there is a new version, and checks it against the last one. Its record `about` is another object then. */
+  function look() {
+    const value = about();
     reads += 1;
     if (!value) {
       empty += 1;
@@ -60,9 +61,8 @@ export function createProbe(where) {
       ({ generation } = value);
       versionsSeen += 1;
     }
-    return value;
   }
-  cities.onChange(read);
+  cities.onKey(ABOUT, look);
 
   return {
     cities,
@@ -72,9 +72,9 @@ export function createProbe(where) {
      * @param {string} name
      */
     find(country, name) {
-      const value = read();
+      look();
       try {
-        return value && findCity(value, country, name);
+        return findCity(cities, country, name);
       } catch (error) {
         torn += 1;
         console.error(String(error));
@@ -89,7 +89,7 @@ export function createProbe(where) {
       visible.clear();
       loop.enable();
       loop.reset();
-      read();
+      look();
     },
 
     /** @returns {ReaderReport} */
@@ -105,7 +105,7 @@ export function createProbe(where) {
         pid: process.pid,
         version,
         generation,
-        writerPid: cities()?.pid ?? 0,
+        writerPid: about()?.pid ?? 0,
         age: cities.age ?? 0,
         versionsSeen,
         reads,

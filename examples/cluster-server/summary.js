@@ -66,7 +66,7 @@ export function describe({ kill, workers }, verdict) {
         `saw ${reader.versionsSeen} versions, up to ${reader.version}; ${number(reader.reads)} reads`,
       ]),
     ),
-    ['publish to visible', `p50 ${ms(large.p50)}, p99 ${ms(large.p99)} (cities, 6 MB, decoding included)`],
+    ['publish to visible', `p50 ${ms(large.p50)}, p99 ${ms(large.p99)} (cities, 25 MB in records)`],
     ['', `p50 ${ms(small.p50)}, p99 ${ms(small.p99)} (status, 2 kB)`],
     ['reads checked', number(verdict.readsChecked)],
     ['torn reads', number(verdict.tornReads)],
