@@ -78,7 +78,7 @@ function seconds(ttl: number): number {
 
 function checked(key: string): string {
   if (typeof key !== 'string' || !key.isWellFormed()) throw new TypeError('Expected a key to be a well-formed string');
-  if (key === '' || Buffer.byteLength(key) > 8192) throw new RangeError('Expected a key to have 1 to 8,192 bytes');
+  if (key === '' || Buffer.byteLength(key) > 65_536) throw new RangeError('Expected a key to have 1 to 65,536 bytes');
   return key;
 }
 

@@ -4,7 +4,7 @@
  *
  *     npm run bench -- cache-hits [--quick]
  */
-import { cache } from 'advanced-caching';
+import { InMemoryMetrics, cache } from 'advanced-caching';
 import { compare, loop } from './harness.js';
 
 const IDS = 1024;
@@ -77,6 +77,38 @@ for (const [kind, a, b] of /** @type {const} */ ([
 }
 {
   const map = new Map();
+  const hit = cache(600, { key: 'order:{user}:{order}' })(
+    (/** @type {{ user: string, order: string }} */ { user, order }) => user.length + order.length,
+  );
+  const orders = strings.map((order, i) => ({ user: /** @type {string} */ (pairs[i]), order }));
+  for (const one of orders) map.set(`order:${one.user}:${one.order}`, hit(one));
+  const scope = { hit, map, orders };
+  await compare(
+    "sync, 'order:{user}:{order}', properties",
+    loop('sum += hit(orders[i & 1023]);', scope),
+    loop("sum += map.get('order:' + orders[i & 1023].user + ':' + orders[i & 1023].order);", scope),
+    'target 1.3',
+  );
+}
+{
+  const map = new Map();
+  const hit = cache(600, { key: 'order:{}:{}:{}' })((/** @type {string[]} */ ...all) => all.length);
+  for (let i = 0; i < IDS; i++) {
+    map.set(
+      `order:${pairs[i]}:${strings[i]}:${numbers[i]}`,
+      hit(/** @type {string} */ (pairs[i]), /** @type {string} */ (strings[i]), String(numbers[i])),
+    );
+  }
+  const scope = { hit, map, a: pairs, b: strings, c: numbers };
+  await compare(
+    'sync, three placeholders: the key is built',
+    loop('sum += hit(a[i & 1023], b[i & 1023], c[i & 1023]);', scope),
+    loop("sum += map.get('order:' + a[i & 1023] + ':' + b[i & 1023] + ':' + c[i & 1023]);", scope),
+    'no target',
+  );
+}
+{
+  const map = new Map();
   const hit = cache(600, { key: (/** @type {string} */ id) => 'user:' + id })((/** @type {string} */ id) => id.length);
   for (const id of strings) map.set(`user:${id}`, hit(id));
   const scope = { hit, map, ids: strings };
@@ -124,5 +156,34 @@ for (const [kind, a, b] of /** @type {const} */ ([
     loop('sum += swr(ids[i & 1023]);', scope),
     loop('sum += ttl(ids[i & 1023]);', scope),
     'target 1.1',
+  );
+}
+{
+  const map = new Map();
+  let loads = 0;
+  const stale = cache('1ms', { key: 'user:{}', stale: '1h' })((/** @type {number} */ id) => (loads++ < IDS ? id : new Promise(() => {})));
+  for (const id of numbers) map.set(`user:${id}`, stale(id));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  // Each starts its refresh, which never ends: what is measured is the stale answer.
+  for (const id of numbers) void stale(id);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const scope = { stale, map, ids: numbers };
+  await compare(
+    'stale-while-revalidate, stale, a refresh under way',
+    loop('sum += stale(ids[i & 1023]);', scope),
+    loop("sum += map.get('user:' + ids[i & 1023]);", scope),
+    'no target',
+  );
+}
+{
+  const map = new Map();
+  const hit = cache(600, { key: 'user:{}', metrics: new InMemoryMetrics() })((/** @type {number} */ id) => id);
+  for (const id of numbers) map.set(`user:${id}`, hit(id));
+  const scope = { hit, map, ids: numbers };
+  await compare(
+    "sync, 'user:{}', with metrics: hit and latency",
+    loop('sum += hit(ids[i & 1023]);', scope),
+    loop("sum += map.get('user:' + ids[i & 1023]);", scope),
+    'no target',
   );
 }

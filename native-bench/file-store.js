@@ -2,7 +2,7 @@
 /**
  * Operations a second of LocalFileCache against Node's bare `readFile`, and `writeFile` and `rename`, of the same bytes, by turns in one run.
  *
- *     npm run build && node native-bench/file-store.js [--quick]
+ *     npm run bench -- file-store [--quick]
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile, readdir, rename, writeFile } from 'node:fs/promises';
@@ -10,9 +10,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { LocalFileCache } from 'advanced-caching';
+import { compareRates, isQuick } from './harness.js';
 
-const isQuick = process.argv.includes('--quick');
-const ROUNDS = isQuick ? 3 : 15;
+const ROUNDS = isQuick ? 2 : 14;
 const CALLS = isQuick ? 100 : 2000;
 const WIDTH = 8;
 const KEYS = 64;
@@ -28,25 +28,14 @@ async function rate(run) {
   return (CALLS / (performance.now() - started)) * 1000;
 }
 
-/** @param {number[]} numbers */
-const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1] ?? NaN;
-
 /** @param {string} name @param {(i: number) => Promise<unknown>} ours @param {(i: number) => Promise<unknown>} bare */
-async function compare(name, ours, bare) {
-  /** @type {{ ours: number[], bare: number[], ratio: number[] }} */
-  const rates = { ours: [], bare: [], ratio: [] };
-  for (let round = 0; round < ROUNDS; round++) {
-    const a = await rate(ours);
-    const b = await rate(bare);
-    // The first round warms up.
-    if (round === 0) continue;
-    rates.ours.push(a);
-    rates.bare.push(b);
-    rates.ratio.push(a / b);
-  }
-  const [a, b] = [median(rates.ours), median(rates.bare)].map((n) => n.toFixed(0).padStart(7));
-  console.log(`${name.padEnd(36)} ${a}/s  bare ${b}/s  ratio ${median(rates.ratio).toFixed(2)}`);
-}
+const compare = (name, ours, bare) =>
+  compareRates(
+    name,
+    ROUNDS,
+    () => rate(ours),
+    () => rate(bare),
+  );
 
 const directory = mkdtempSync(join(tmpdir(), 'advanced-caching-bench-'));
 try {

@@ -9,9 +9,10 @@ import { fileURLToPath } from 'node:url';
 import { hostPlace } from '../dist/link/host/place.js';
 import { followHost } from '../dist/link/host/follow.js';
 import { leadHost } from '../dist/link/host/lead.js';
+import { isQuick, progress, table } from './support/results.js';
+import { quantile } from './support/stats.js';
 
 const [role = 'main', directory = '', key = ''] = process.argv.length > 4 ? process.argv.slice(2) : [];
-const quick = process.argv.includes('--quick');
 
 /** The clock that all processes of the host share, in milliseconds. */
 function now() {
@@ -31,12 +32,15 @@ async function main() {
   const spawn = (kind, subject = 'news') => fork(fileURLToPath(import.meta.url), [kind, base, subject]);
   /** @type {Set<import('node:child_process').ChildProcess>} */
   const children = new Set();
+  /** @type {import('./support/results.js').Row[]} */
+  const rows = [];
   try {
     for (const [name, size, times] of /** @type {const} */ ([
       ['1 kB', 1e3, 1000],
       ['1 MB', 1e6, 500],
       ['13 MB', 13e6, 60],
     ])) {
+      progress(`publish to visible, ${name}`);
       const writer = spawn('lead');
       children.add(writer);
       await heard(writer, 'granted');
@@ -45,13 +49,13 @@ async function main() {
       await heard(reader, 'live');
       /** @type {number[]} */
       const visible = [];
-      for (let round = 0; round < (quick ? 10 : times); round += 1) {
+      for (let round = 0; round < (isQuick ? 10 : times); round += 1) {
         const seen = heard(reader, 'snapshot');
         const published = heard(writer, 'publishing');
         writer.send({ size });
         visible.push((await seen).at - (await published).at);
       }
-      print(`publish to visible, ${name}`, visible);
+      rows.push(row(`publish to visible, ${name}`, visible));
       for (const child of [writer, reader]) await end(child, children);
     }
 
@@ -60,7 +64,7 @@ async function main() {
     let writer = spawn('lead', 'takeover');
     children.add(writer);
     await heard(writer, 'granted');
-    for (let round = 0; round < (quick ? 3 : 30); round += 1) {
+    for (let round = 0; round < (isQuick ? 3 : 30); round += 1) {
       const standby = spawn('lead', 'takeover');
       children.add(standby);
       await heard(standby, 'live');
@@ -71,7 +75,18 @@ async function main() {
       await end(writer, children);
       writer = standby;
     }
-    print('SIGKILL to the next grant', takeovers);
+    rows.push(row('SIGKILL to the next grant', takeovers));
+    table({
+      title: 'From process to process, without decoding',
+      columns: [
+        { key: 'what', label: 'what' },
+        { key: 'p50', label: 'p50', unit: 'ms' },
+        { key: 'p99', label: 'p99', unit: 'ms' },
+        { key: 'max', label: 'max', unit: 'ms' },
+        { key: 'times', label: 'times' },
+      ],
+      rows,
+    });
   } finally {
     for (const child of children) child.kill('SIGKILL');
     rmSync(base, { recursive: true, force: true });
@@ -105,12 +120,9 @@ function heard(child, event) {
   });
 }
 
-/** @param {string} what @param {number[]} times */
-function print(what, times) {
-  times.sort((a, b) => a - b);
-  const at = (/** @type {number} */ share) =>
-    /** @type {number} */ (times[Math.min(times.length - 1, Math.floor(times.length * share))]).toFixed(2);
-  console.log(`${what}: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms (${times.length} times)`);
+/** @param {string} what @param {number[]} times @returns {import('./support/results.js').Row} */
+function row(what, times) {
+  return { what, p50: quantile(times, 0.5), p99: quantile(times, 0.99), max: Math.max(...times), times: String(times.length) };
 }
 
 function member() {

@@ -5,38 +5,33 @@
  *     npm run bench -- mirror-decode [--quick]
  */
 import { bg } from 'advanced-caching';
+import { inTurns, isQuick, tell } from './harness.js';
+import { makeValue } from './support/mirrors/value.js';
 
-const isQuick = process.argv.includes('--quick');
-const records = Array.from({ length: isQuick ? 1000 : 100_000 }, (_, id) => ({
-  id,
-  name: `record ${id}`,
-  tags: ['a', 'b'],
-  price: id * 1.01,
-  email: `user${id}@example.com`,
-  city: `Wherever City ${id % 977}`,
-}));
-const text = JSON.stringify(records);
+const value = makeValue(isQuick ? 1e5 : 12.8e6);
+const text = JSON.stringify(value);
 
-/** The least of several rounds, in milliseconds. @param {() => unknown} work @param {() => Promise<void>} [before] */
-async function least(work, before) {
-  const rounds = [];
-  for (let round = 0; round < (isQuick ? 2 : 9); round++) {
-    await before?.();
-    const start = performance.now();
-    work();
-    rounds.push(performance.now() - start);
-  }
-  return Math.min(...rounds);
+/** @param {() => unknown} work */
+function time(work) {
+  const start = performance.now();
+  work();
+  return performance.now() - start;
 }
 
-const writer = bg.write(0, { key: 'large', runImmediately: false, loader: () => records });
+const writer = bg.write(0, { key: 'large', runImmediately: false, loader: () => value });
 for (const freeze of [false, true]) {
   const mirror = bg.read('large', { freeze });
-  const parse = await least(() => JSON.parse(text));
-  const first = await least(mirror, writer.refresh);
-  console.log(
-    `${(text.length / 1e6).toFixed(1)} MB of JSON, freeze: ${String(freeze).padEnd(5)}  ${first.toFixed(0).padStart(5)} ms  JSON.parse ${parse.toFixed(0).padStart(5)} ms  ratio ${(first / parse).toFixed(2)}`,
+  const rounds = await inTurns(
+    isQuick ? 2 : 9,
+    async () => {
+      // Another value each time: one that is the same would be confirmed, and not be decoded again.
+      value.n += 1;
+      await writer.refresh();
+      return time(mirror);
+    },
+    async () => time(() => JSON.parse(text)),
   );
+  tell({ name: `${(text.length / 1e6).toFixed(1)} MB of JSON, first read, freeze: ${freeze}`, ...rounds }, 'ms');
   mirror.close();
 }
 await bg.shutdown();

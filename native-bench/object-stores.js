@@ -2,7 +2,7 @@
 /**
  * Operations a second of S3Cache and GCSCache against their SDKs doing the same, by turns in one run, over HTTP on this machine.
  *
- *     npm run build && node native-bench/object-stores.js [--quick]
+ *     npm run bench -- object-stores [--quick]
  *
  * The server answers at once from memory, in a process of its own: what is compared is the work on this side. A real bucket takes 10-100 ms,
  * beside which all of this disappears.
@@ -14,8 +14,8 @@ import { fileURLToPath } from 'node:url';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { Storage } from '@google-cloud/storage';
 import { GCSCache, S3Cache } from 'advanced-caching';
+import { compareRates, isQuick } from './harness.js';
 
-const isQuick = process.argv.includes('--quick');
 const ROUNDS = isQuick ? 1 : 9;
 const CALLS = isQuick ? 20 : 300;
 const WIDTH = 16;
@@ -37,26 +37,14 @@ async function rate(run) {
   return (CALLS / (performance.now() - started)) * 1000;
 }
 
-/** @param {number[]} numbers */
-const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1] ?? NaN;
-
-/** @param {string} name @param {() => Promise<unknown>} ours @param {() => Promise<unknown>} bare */
-async function compare(name, ours, bare) {
-  const rates = { ours: /** @type {number[]} */ ([]), bare: /** @type {number[]} */ ([]), ratio: /** @type {number[]} */ ([]) };
-  await rate(ours);
-  await rate(bare);
-  for (let i = 0; i < ROUNDS; i++) {
-    const a = i % 2 === 0 ? await rate(ours) : 0;
-    const b = await rate(bare);
-    const c = a || (await rate(ours));
-    rates.ours.push(c);
-    rates.bare.push(b);
-    rates.ratio.push(c / b);
-  }
-  console.log(
-    `${name.padEnd(16)} ${median(rates.ours).toFixed(0).padStart(6)}/s  the SDK ${median(rates.bare).toFixed(0).padStart(6)}/s  ratio ${median(rates.ratio).toFixed(2)}`,
+/** @param {string} name @param {() => Promise<unknown>} ours @param {() => Promise<unknown>} sdk */
+const compare = (name, ours, sdk) =>
+  compareRates(
+    name,
+    ROUNDS,
+    () => rate(ours),
+    () => rate(sdk),
   );
-}
 
 const server = spawn(process.execPath, ['--import=tsx', fileURLToPath(new URL('support/object-server.js', import.meta.url))], {
   stdio: ['pipe', 'pipe', 'inherit'],

@@ -1,7 +1,8 @@
 // @ts-check
 // From the moment before `publish` in the writer's thread to the moment a reader has the value: in another thread of the
 // writer's process, in the main thread of another process, and in a worker thread of that process.
-// node native-bench/publish-visible.js [--quick]
+//
+//     npm run bench -- publish-visible [--quick]
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -10,6 +11,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { bg } from '../dist/index.js';
+import { isQuick, progress, table } from './support/results.js';
+import { quantile } from './support/stats.js';
 
 const SELF = fileURLToPath(import.meta.url);
 const SIZES = /** @type {const} */ ([
@@ -72,6 +75,7 @@ export async function publishVisible(quick = false) {
     for (const [name, size, times] of SIZES) {
       for (const scope of /** @type {const} */ (['process', 'host'])) {
         const key = `${scope} ${name}`;
+        progress(key);
         rows.push(...(await measure({ key, scope, name, size, times: quick ? Math.ceil(times / 5) : times, child, worker })));
       }
     }
@@ -142,10 +146,15 @@ async function measure({ key, scope, name, size, times, child, worker }) {
   return [...samples]
     .sort(([a], [b]) => a.localeCompare(b))
     .map(([reader, took]) => {
-      const sorted = took.sort((a, b) => a - b);
-      const at = (/** @type {number} */ share) =>
-        /** @type {number} */ (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]);
-      return { size: name, scope, reader, samples: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) };
+      return {
+        size: name,
+        scope,
+        reader,
+        samples: took.length,
+        p50: quantile(took, 0.5),
+        p99: quantile(took, 0.99),
+        max: Math.max(...took),
+      };
     });
 }
 
@@ -175,21 +184,24 @@ if (!isMainThread && workerData === 'publish-visible') {
   process.on('disconnect', () => process.exit());
   process.send('ready');
 } else if (isMainThread && process.argv[1] === SELF) {
-  const rows = await publishVisible(process.argv.includes('--quick'));
-  console.table(
-    rows.map(({ p50, p99, max, ...row }) => ({ ...row, 'p50 ms': p50.toFixed(2), 'p99 ms': p99.toFixed(2), 'max ms': max.toFixed(2) })),
-  );
-  const target = (/** @type {Row | undefined} */ row, /** @type {number} */ ms) =>
-    row &&
-    console.log(
-      `${row.size}, ${row.reader} (${row.scope}): p99 ${row.p99.toFixed(2)} ms, target under ${ms} ms: ${row.p99 < ms ? 'met' : 'MISSED'}`,
-    );
-  target(
-    rows.find(({ size, scope }) => size === '1 kB' && scope === 'process'),
-    2,
-  );
-  target(
-    rows.find(({ size, reader: where }) => size === '1 MB' && where === 'another process'),
-    20,
-  );
+  const rows = await publishVisible(isQuick);
+  table({
+    title: 'From before `publish` to the value in a reader',
+    columns: [
+      { key: 'size', label: 'size' },
+      { key: 'scope', label: 'scope' },
+      { key: 'reader', label: 'reader' },
+      { key: 'p50', label: 'p50', unit: 'ms' },
+      { key: 'p99', label: 'p99', unit: 'ms' },
+      { key: 'max', label: 'max', unit: 'ms' },
+      { key: 'target', label: 'target of p99' },
+    ],
+    rows: rows.map((row) => ({ ...row, ...(isQuick ? {} : targetOf(row)) })),
+  });
+}
+
+/** @param {Row} row */
+function targetOf({ size, scope, reader: where, p99 }) {
+  const ms = size === '1 kB' && scope === 'process' ? 2 : size === '1 MB' && where === 'another process' ? 20 : undefined;
+  return ms === undefined ? {} : { target: `under ${ms} ms: ${p99 < ms ? 'met' : 'MISSED'}` };
 }

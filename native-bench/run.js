@@ -1,15 +1,26 @@
 // @ts-check
 /**
- * Runs the benchmarks, each in a process of its own, one after the other.
+ * Runs the benchmarks, each in a process of its own, one after the other, and keeps what they found as JSON and as a page with charts.
  *
- *     npm run bench                        all of them
- *     npm run bench -- cache-hits          those whose names are given
- *     npm run bench -- --quick             few rounds: shows that they run, and no more
+ *     npm run bench                          all of them
+ *     npm run bench -- mirror-reads floor    those whose names are given
+ *     npm run bench -- --quick               few rounds and small values: shows that they run, and no more
+ *     npm run bench -- --list                their names
+ *     npm run bench -- --json FILE --html FILE    where to; default native-bench/results/latest.json and .html
+ *     npm run bench -- --charts FOLDER       each chart as an SVG file too
+ *
+ * `--readers N` goes to the benchmarks that have readers.
  */
-import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { describeMachine, machineText } from './support/machine.js';
+import { chartFiles, htmlReport } from './support/report/html.js';
+import { clockTime } from './support/stats.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const parts = ['harness.js', 'run.js'];
@@ -17,21 +28,91 @@ const all = readdirSync(here)
   .filter((name) => name.endsWith('.js') && !parts.includes(name))
   .map((name) => name.slice(0, -3))
   .sort();
-const asked = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+
+const { values, tokens } = parseArgs({
+  args: process.argv.slice(2),
+  options: {
+    quick: { type: 'boolean' },
+    list: { type: 'boolean' },
+    json: { type: 'string' },
+    html: { type: 'string' },
+    charts: { type: 'string' },
+    readers: { type: 'string' },
+  },
+  allowPositionals: true,
+  tokens: true,
+});
+const asked = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
 const unknown = asked.filter((name) => !all.includes(name));
-if (unknown.length > 0) {
-  console.error(`No benchmark is called ${unknown.join(', ')}. There are: ${all.join(', ')}`);
-  process.exit(1);
+if (values.list || unknown.length > 0) {
+  if (unknown.length > 0) console.error(`No benchmark is called ${unknown.join(', ')}. There are:`);
+  console.log(all.join('\n'));
+  process.exit(unknown.length > 0 ? 1 : 0);
 }
 
-console.log(
-  `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'an unknown processor'}, ${process.platform} ${process.arch}`,
-);
-for (const name of asked.length > 0 ? asked : all) {
-  console.log(`\n${name}`);
-  const options = process.argv.slice(2).filter((word) => word.startsWith('--'));
-  const { status, signal } = spawnSync(process.execPath, [`${here}${name}.js`, ...options], { stdio: ['ignore', 'inherit', 'inherit'] });
-  if (status === 0) continue;
-  console.error(`${name} ended with ${signal ?? status}`);
-  process.exitCode = 1;
+const names = asked.length > 0 ? asked : all;
+const options = [...(values.quick ? ['--quick'] : []), ...(values.readers ? ['--readers', values.readers] : [])];
+const machine = describeMachine();
+console.log(machineText(machine));
+
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) process.once(signal, () => process.exit(1));
+const scratch = mkdtempSync(join(tmpdir(), 'advanced-caching-results-'));
+const started = performance.now();
+/** @type {import('./support/report/html.js').Benchmark[]} */
+const benchmarks = [];
+try {
+  for (const name of names) {
+    const elapsed = clockTime((performance.now() - started) / 1000);
+    console.log(`\n[${benchmarks.length + 1}/${names.length}] ${name}  (${elapsed} so far)`);
+    benchmarks.push(await run(name));
+  }
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+const report = { machine, quick: values.quick ?? false, benchmarks };
+const json = keep(values.json, 'latest.json', JSON.stringify(report, undefined, 1));
+const html = keep(values.html, 'latest.html', htmlReport(report));
+if (values.charts) for (const [name, chart] of chartFiles(report)) keep(join(values.charts, name), name, chart);
+const failed = benchmarks.filter(({ ended }) => ended !== 'ok');
+console.log(`\n${names.length} benchmarks in ${clockTime((performance.now() - started) / 1000)}, ${failed.length} failed. ${json} ${html}`);
+process.exitCode = failed.length === 0 ? 0 : 1;
+
+/** @param {string} name @returns {Promise<import('./support/report/html.js').Benchmark>} */
+async function run(name) {
+  const file = join(scratch, `${name}.jsonl`);
+  const begin = performance.now();
+  const child = spawn(process.execPath, [join(here, `${name}.js`), ...options], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, BENCH_RESULTS: file },
+  });
+  const end = () => void child.kill();
+  process.once('exit', end);
+  const [code, signal] = await once(child, 'exit');
+  process.off('exit', end);
+  const results = linesOf(file);
+  const ended = code !== 0 ? `ended with ${signal ?? code}` : results.length === 0 ? 'handed over no result' : 'ok';
+  if (ended !== 'ok') console.error(`${name} ${ended}`);
+  return { name, seconds: (performance.now() - begin) / 1000, ended, results };
+}
+
+/** @param {string} file @returns {import('./support/results.js').Result[]} */
+function linesOf(file) {
+  try {
+    return readFileSync(file, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  } catch {
+    // A benchmark that failed before its first result has no file.
+    return [];
+  }
+}
+
+/** @param {string | undefined} file @param {string} name @param {string} content @returns {string} its path, from where the reader is */
+function keep(file, name, content) {
+  const path = resolve(file ?? join(here, 'results', name));
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+  return relative(process.cwd(), path);
 }

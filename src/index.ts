@@ -1,14 +1,16 @@
 export { bg, health } from './bg/bg.js';
-export type { BackgroundStatus, Bg, Health, ShutdownOptions } from './bg/bg.js';
+export type { BackgroundStatus, Bg, Health, Read, ShutdownOptions } from './bg/bg.js';
 export type { Background, BackgroundOptions } from './bg/background.js';
+export type { KeyedMirror, KeyedMirrorStatus } from './bg/keyed-mirror.js';
+export type { KeyedReadOptions } from './bg/keyed-read.js';
 export type { Change, Mirror, MirrorStatus, OnStale } from './bg/mirror.js';
 export type { RefreshOptions } from './bg/options.js';
 export type { ReadOptions } from './bg/read.js';
-export type { Validate } from './bg/ring-writer.js';
+export type { Validate } from './bg/plan.js';
 export { configure } from './bg/settings.js';
 export type { Settings } from './bg/settings.js';
 export type { MirrorState, Via } from './bg/source.js';
-export type { WriteOptions } from './bg/write.js';
+export type { KeyedLoader, KeyedWriteOptions, WriteOptions } from './bg/write.js';
 export type { Scope, Writer, WriterState, WriterStatus } from './bg/writer.js';
 export { cache } from './cache/cache.js';
 export type { AnyFunction, CacheControls, CacheDecorator, CacheOptions, Cached, CachedSignature } from './cache/types.js';
@@ -29,16 +31,23 @@ export {
   StoreError,
   TimeoutError,
   ValidationError,
+  ViewExpiredError,
   WireFormatError,
 } from './core/errors.js';
-export type { MetricsCollector } from './core/metrics.js';
+export type { LoadTrace, MetricsCollector } from './core/metrics.js';
 export type { OnError } from './core/report.js';
 export type { Serializer } from './core/serializer.js';
 export { isCacheStorage, isSyncCacheStorage } from './core/store.js';
 export type { CacheStorage, OnFault, StoreOption, SyncCacheStorage } from './core/store.js';
+export type { KeyedSource } from './keyed/builder.js';
+export type { KeyedChange } from './keyed/feed.js';
+export type { KeyedLookups, KeyedView, Lookups } from './keyed/lookups.js';
+export type { KeyedFigures } from './keyed/reader.js';
 export { guardMetrics } from './metrics/guard.js';
+export type { ErrorEvent, HitEvent, LoadEvent, MissEvent, PublishEvent, TakeoverEvent } from './metrics/events.js';
 export { InMemoryMetrics } from './metrics/in-memory.js';
-export type { CacheCounts, LatencyStats, MemoryStats, MetricsStats } from './metrics/in-memory.js';
+export type { InMemoryMetricsOptions, ThreadStats } from './metrics/in-memory.js';
+export type { CacheCounts, LatencyStats, MemoryStats, MetricsStats } from './metrics/stats.js';
 export { NULL_METRICS } from './metrics/null.js';
 export type { Loader, LoaderContext } from './scheduler/loader.js';
 export { piscinaLoader } from './scheduler/piscina.js';

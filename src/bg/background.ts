@@ -4,8 +4,10 @@ import { StoppedError } from '../core/errors.js';
 import { checkOptions, refuse } from '../core/options.js';
 import { report } from '../core/report.js';
 import { isCacheStorage, type CacheStorage } from '../core/store.js';
+import { emitError, emitRefresh } from '../metrics/events.js';
 import { runLoader } from '../scheduler/loader.js';
 import { Repeater } from '../scheduler/repeater.js';
+import { fleetPlan } from './fleet-options.js';
 import { checkRefreshOptions, freshFor, intervalOf, type RefreshOptions } from './options.js';
 import { backgrounds } from './registry.js';
 import { write } from './write.js';
@@ -33,7 +35,7 @@ export interface Background<R> {
   readonly wrapped: () => R;
 }
 
-const KNOWN = ['key', 'ttl', 'name', 'metrics', 'onError', 'runImmediately', 'scope', 'store'];
+const KNOWN = ['key', 'ttl', 'name', 'metrics', 'onError', 'runImmediately', 'scope', 'store', 'lease'];
 
 export interface BackgroundFactory {
   (interval: Duration, options: BackgroundOptions): <R>(fn: () => R) => Background<R>;
@@ -44,13 +46,14 @@ export const background: BackgroundFactory = ((interval: Duration, options: Back
   checkOptions('bg', options, KNOWN);
   checkRefreshOptions(options);
   intervalOf(interval);
+  fleetPlan(options);
   if (options.store !== undefined && !isCacheStorage(options.store)) refuse('store', 'a store', options.store);
   return fn === undefined ? (later: () => unknown) => start(interval, options, later) : start(interval, options, fn);
 }) as BackgroundFactory;
 
 function start<R>(interval: Duration, options: BackgroundOptions, fn: () => R): Background<R> {
   if (typeof fn !== 'function') refuse('fn', 'a function', fn);
-  return options.scope === 'host' ? overHost(interval, options, fn) : inThread(interval, options, fn);
+  return (options.scope ?? 'process') === 'process' ? inThread(interval, options, fn) : overHost(interval, options, fn);
 }
 
 /** With a scope beyond this process the values travel: a writer, and its own reading of it. */
@@ -89,14 +92,18 @@ function inThread<R>(interval: Duration, options: BackgroundOptions, fn: () => R
       await kept.setEntry(key, { value, createdAt: madeAt.wall / 1000, freshUntil: (madeAt.wall + fresh) / 1000 });
     } catch (error) {
       metrics?.recordError(name, { operation: 'set', errorType: error instanceof Error ? error.name : 'Error' });
+      emitError(name, 'set', error);
       report(error, onError, `the store of '${key}'`);
     }
   }
 
   async function run(signal: AbortSignal): Promise<void> {
     const startedAt = systemClock.monotonic();
-    const record = (success: boolean): void =>
-      metrics?.recordBackgroundRefresh(name, { success, durationSeconds: (systemClock.monotonic() - startedAt) / 1000 });
+    const record = (failure?: { readonly error: unknown }): void => {
+      const durationSeconds = (systemClock.monotonic() - startedAt) / 1000;
+      metrics?.recordBackgroundRefresh(name, { success: failure === undefined, durationSeconds });
+      emitRefresh(name, key, durationSeconds, failure);
+    };
     thrown = undefined;
     try {
       let result: R;
@@ -117,9 +124,9 @@ function inThread<R>(interval: Duration, options: BackgroundOptions, fn: () => R
         });
         adopt(value, true);
       }
-      record(true);
+      record();
     } catch (error) {
-      record(false);
+      record({ error });
       throw error;
     }
   }

@@ -1,9 +1,11 @@
 import { systemClock, type Timer } from '../core/clock.js';
 import { toSeconds, type Duration } from '../core/duration.js';
 import { checkBoolean, checkOptions } from '../core/options.js';
+import { agentsClosed } from '../link/fleet/agent.js';
 import { linkClient } from '../link/thread/link-client.js';
 import { closeDirectory } from '../mirror/directory.js';
 import { background, type BackgroundFactory } from './background.js';
+import { readKeyed } from './keyed-read.js';
 import type { MirrorStatus } from './mirror.js';
 import { read } from './read.js';
 import { backgrounds, dedicatedThreadStatus, mirrors, stopDedicatedThread, writers } from './registry.js';
@@ -33,9 +35,12 @@ export interface Health extends BackgroundStatus {
   readonly ready: boolean;
 }
 
+/** Follows a value; `read.keyed` follows records. */
+export type Read = typeof read & { readonly keyed: typeof readKeyed };
+
 export interface Bg extends BackgroundFactory {
   write: Write;
-  read: typeof read;
+  read: Read;
   /**
    * Stops every writer, mirror, thread and socket that this thread made. Idempotent; leaves nothing that keeps the process
    * alive, and may be followed by new registrations. Keys of the host go to another process at once.
@@ -92,6 +97,8 @@ async function end(wait: boolean, timeout: number): Promise<void> {
   for (const mirror of mirrors) mirror.close();
   // A loader that didn't end in time ends with its thread; one that runs in this thread has lost its schedule all the same.
   await stopDedicatedThread(wait ? left() : 0);
+  // Of mirrors: those of writers have ended with them.
+  await within(agentsClosed(), Math.max(left(), ABORT_MS));
   await linkClient.close(Math.max(left(), 1000));
   closeDirectory();
 }
@@ -119,7 +126,7 @@ async function within(work: Promise<unknown>, limit: number): Promise<void> {
  */
 export const bg: Bg = Object.assign(((...args: Parameters<BackgroundFactory>) => background(...args)) as BackgroundFactory, {
   write,
-  read,
+  read: Object.assign(((...args) => read(...args)) as typeof read, { keyed: readKeyed }),
   shutdown,
   status,
 });

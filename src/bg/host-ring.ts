@@ -3,6 +3,7 @@ import { type OnError, report } from '../core/report.js';
 import { defaultNamespace } from '../link/host/namespace.js';
 import { hostPlace } from '../link/host/place.js';
 import { SnapshotFile } from '../link/host/snapshot-file.js';
+import { aliasTarget } from '../link/thread/alias.js';
 import { claim, createRing, disown, type Ring, writeHealth } from '../mirror/layout.js';
 import { publish } from '../mirror/protocol.js';
 import { threadId } from 'node:worker_threads';
@@ -14,17 +15,25 @@ export function placeSettings(): { namespace: string; directory: string | undefi
   return { namespace: namespace ?? defaultNamespace(), directory };
 }
 
+export interface ColdRing {
+  readonly ring: Ring;
+  readonly target: string | undefined;
+}
+
 /**
- * A ring for a key of the host, with the snapshot that the last writer left, if there is one: a process that restarts
- * serves it at once. It reads the file here and now; it is called when a mirror or writer is made, never by a read.
+ * A ring for a key of the host, or for a fleet's value by its name, with the snapshot that the last writer left, if there is one: a process that restarts
+ * serves it at once. Or, where the value of the key is a fleet's, the name of that. It reads the file here and now; it is called when a
+ * mirror or writer is made, never by a read.
  */
-export function coldRing(key: string, maxBytes: number, onError: OnError | undefined): Ring {
-  const ring = createRing(maxBytes, { scope: 'host' });
+export function coldRing(key: string, scope: 'host' | 'fleet', maxBytes: number, onError: OnError | undefined): ColdRing {
+  let target: string | undefined;
+  const ring = createRing(maxBytes, { scope });
   try {
     const { namespace, directory } = placeSettings();
     const place = hostPlace({ namespace, ...(directory === undefined ? {} : { directory }) });
     const last = new SnapshotFile(place, key, { maxBytes }).readSync();
-    if (last) {
+    target = last && aliasTarget(last);
+    if (last && target === undefined) {
       claim(ring, threadId);
       publish(ring, last);
       writeHealth(ring, { state: 'interrupted' }, systemClock.monotonic());
@@ -33,5 +42,5 @@ export function coldRing(key: string, maxBytes: number, onError: OnError | undef
   } catch (error) {
     report(error, onError, `the last snapshot of '${key}'`);
   }
-  return ring;
+  return { ring, target };
 }

@@ -7,7 +7,8 @@ import type { RepeaterStatus } from '../scheduler/repeater.js';
 import { SupervisedThread, type ThreadDown } from '../scheduler/supervised-thread.js';
 import type { SerializerName } from '../serializers/resolve.js';
 import type { FromLoaderThread, ToLoaderThread } from './loader-messages.js';
-import type { Engine, Lead, WriterEvents, WriterPlan } from './ring-writer.js';
+import type { WriterPlan } from './plan.js';
+import type { Engine, Lead, WriterEvents } from './ring-writer.js';
 
 /** What a loader that blocks its thread gets beyond its `timeout` before the thread is ended: its timer can't fire there. */
 const GRACE_MS = 1000;

@@ -2,7 +2,8 @@ import type { PackedError } from '../core/packed-error.js';
 import type { SnapshotMeta } from '../core/snapshot.js';
 import type { RepeaterStatus } from '../scheduler/repeater.js';
 import type { SerializerName } from '../serializers/resolve.js';
-import type { Lead, WriterPlan } from './ring-writer.js';
+import type { WriterPlan } from './plan.js';
+import type { Lead } from './ring-writer.js';
 
 /** What a registration asks of the dedicated thread. `id` is the registration's; `call` is answered by a `done`. */
 export type ToLoaderThread =

@@ -13,7 +13,8 @@ import { loadLoader } from '../scheduler/load-module.js';
 import { serveThread } from '../scheduler/thread-side.js';
 import { resolveSerializer, type SerializerOption } from '../serializers/resolve.js';
 import type { FromLoaderThread, ToLoaderThread } from './loader-messages.js';
-import { RingWriter, type Validate, type Work } from './ring-writer.js';
+import type { Validate, Work } from './plan.js';
+import { RingWriter } from './ring-writer.js';
 
 const writers = new Map<number, RingWriter<unknown>>();
 

@@ -31,6 +31,10 @@ export interface MirrorStatus {
   readonly createdAt: number | undefined;
   readonly age: number | undefined;
   readonly isStale: boolean;
+  /** How long the value took from its load to this process; `undefined` where it was there before. */
+  readonly lag: number | undefined;
+  /** Of a fleet's value: the id of who writes it, as far as this thread knows; `''` for somebody without a lease. */
+  readonly writer: string | undefined;
   /** Failed refreshes of the writer in a row, where that is known. */
   readonly consecutiveFailures: number;
   readonly reads: number;
@@ -222,9 +226,11 @@ export function createMirror<T>(source: Source<T>, options: MirrorOptions): Mirr
       createdAt: createdAt(),
       age: age(),
       isStale: isStale(),
+      lag: health.lag === undefined ? undefined : health.lag / 1000,
+      writer: health.writer,
       consecutiveFailures: health.failures,
       ...counts,
-      lastError: problem && summarize(problem.error, problem.at),
+      lastError: problem && summarize(problem.error, problem.at, problem.kind),
     };
   }
 

@@ -18,8 +18,13 @@ export interface RefreshOptions {
   readonly onError?: OnError | undefined;
   /** Whether the first refresh runs at once (default) or after one interval. */
   readonly runImmediately?: boolean | undefined;
-  /** Default `'process'`. */
+  /** Default `'process'`. `'fleet'` needs a `store`, a RedisCache that the hosts share. */
   readonly scope?: Scope | undefined;
+  /**
+   * With scope `'fleet'`: how long the writer keeps its role when nothing is heard of it, so how long a takeover takes at most. It
+   * renews it at a third of that. Default 10 s.
+   */
+  readonly lease?: Duration | undefined;
 }
 
 /** @throws TypeError for what isn't a key, or has the braces of a template */
@@ -47,12 +52,7 @@ export function checkRefreshOptions(options: RefreshOptions): MetricsCollector |
   checkStaticKey(options.key);
   checkFunction('onError', options.onError);
   checkBoolean('runImmediately', options.runImmediately);
-  if ((options.scope as unknown) === 'fleet') {
-    throw new TypeError(
-      "Expected `scope` to be 'process' or 'host', got 'fleet': it needs a Redis store, which this version doesn't have yet",
-    );
-  }
-  checkOneOf('scope', options.scope, ['process', 'host']);
+  checkOneOf('scope', options.scope, ['process', 'host', 'fleet']);
   if (options.name !== undefined && typeof options.name !== 'string') refuse('name', 'a string', options.name);
   if (options.metrics === undefined) return undefined;
   checkMetrics(options.metrics);

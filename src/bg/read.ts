@@ -2,13 +2,16 @@ import { type Duration } from '../core/duration.js';
 import type { MetricsCollector } from '../core/metrics.js';
 import { checkBoolean, checkCount, checkFunction, checkOneOf, checkOptions, refuse } from '../core/options.js';
 import type { OnError } from '../core/report.js';
+import { DEFAULT_MAX_BYTES } from '../core/snapshot.js';
 import { isCacheStorage, type CacheStorage } from '../core/store.js';
 import { checkMetrics, guardMetrics } from '../metrics/guard.js';
 import { resolveSerializer, type SerializerOption } from '../serializers/resolve.js';
-import { createMirror, type Mirror, type OnStale } from './mirror.js';
+import { isFleetStore } from './fleet-options.js';
+import { fleetReading } from './fleet-source.js';
+import { createMirror, type Mirror, type MirrorOptions, type OnStale } from './mirror.js';
 import { checkStaticKey, intervalOf, milliseconds } from './options.js';
 import { mirrors } from './registry.js';
-import { RingSource } from './ring-source.js';
+import { RingSource, type RingSourceOptions } from './ring-source.js';
 import { StoreSource } from './store-source.js';
 import type { Source } from './source.js';
 
@@ -24,6 +27,11 @@ export interface ReadOptions {
   readonly onStale?: OnStale | undefined;
   /** Follows this store. Default: finds the writer, in this thread, this process or another process of the host. */
   readonly store?: CacheStorage | undefined;
+  /**
+   * With a RedisCache. `'host'` (default): one process of the host follows Redis, the others get the value from it, and look themselves every
+   * `interval` whether it does. `'direct'`: this thread follows Redis itself.
+   */
+  readonly via?: 'host' | 'direct' | undefined;
   readonly metrics?: MetricsCollector | undefined;
   /** Gets what fails in the background, each failure once; default a process warning. */
   readonly onError?: OnError | undefined;
@@ -37,18 +45,49 @@ export interface ReadOptions {
   readonly maxBytes?: number | undefined;
 }
 
-const KNOWN = ['interval', 'ttl', 'onStale', 'store', 'metrics', 'onError', 'runImmediately', 'serializer', 'freeze', 'maxBytes'];
+const KNOWN = ['interval', 'ttl', 'onStale', 'store', 'via', 'metrics', 'onError', 'runImmediately', 'serializer', 'freeze', 'maxBytes'];
 const STORE_INTERVAL = 30;
 const HOST_INTERVAL = 1;
 
 export function read<T = unknown>(key: string, options: ReadOptions = {}): Mirror<T> {
+  const { interval, metrics, ring, mirror: common } = checkReadOptions('bg.read', key, options, KNOWN);
+  const { store, runImmediately = true } = options;
+  const source: Source<T> =
+    store && !isFleetStore(store)
+      ? new StoreSource<T>({
+          key,
+          store,
+          interval,
+          runImmediately,
+          freeze: ring.freeze,
+          onError: ring.onError,
+          onPolled: (success, durationMs) => metrics?.recordBackgroundRefresh(key, { success, durationSeconds: durationMs / 1000 }),
+        })
+      : new RingSource<T>(ring);
+  const mirror: Mirror<T> = createMirror<T>(source, { ...common, onClose: () => mirrors.delete(mirror) });
+  mirrors.add(mirror);
+  return mirror;
+}
+
+/** What `bg.read` and `bg.read.keyed` make of their options. */
+export interface Reading {
+  /** Milliseconds; 0 for no looks after the first. */
+  readonly interval: number;
+  readonly metrics: MetricsCollector | undefined;
+  readonly ring: RingSourceOptions<never>;
+  readonly mirror: Omit<MirrorOptions, 'onClose'>;
+}
+
+/** @throws TypeError, RangeError */
+export function checkReadOptions(where: string, key: string, options: ReadOptions, known: readonly string[]): Reading {
   checkStaticKey(key);
-  checkOptions('bg.read', options, KNOWN);
-  const { store, ttl, onStale = 'undefined', onError, freeze = true, serializer, maxBytes, runImmediately = true } = options;
+  checkOptions(where, options, known);
+  const { store, via = 'host', ttl, onStale = 'undefined', onError, freeze = true, serializer, maxBytes, runImmediately = true } = options;
   if (store !== undefined && !isCacheStorage(store)) refuse('store', 'a store', store);
   const interval = intervalOf(options.interval ?? (store ? STORE_INTERVAL : HOST_INTERVAL));
   const limit = ttl === undefined ? undefined : milliseconds(ttl, 'ttl');
   checkOneOf('onStale', options.onStale, ['undefined', 'throw', 'serve']);
+  checkOneOf('via', options.via, ['host', 'direct']);
   checkFunction('onError', onError);
   checkBoolean('freeze', options.freeze);
   checkBoolean('runImmediately', options.runImmediately);
@@ -56,26 +95,16 @@ export function read<T = unknown>(key: string, options: ReadOptions = {}): Mirro
   if (options.metrics !== undefined) checkMetrics(options.metrics);
   const own = serializer === undefined ? undefined : resolveSerializer(serializer);
   const metrics = options.metrics && guardMetrics(options.metrics, onError);
-
-  const source: Source<T> = store
-    ? new StoreSource<T>({
-        key,
-        store,
-        interval,
-        runImmediately,
-        freeze,
-        onError,
-        onPolled: (success, durationMs) => metrics?.recordBackgroundRefresh(key, { success, durationSeconds: durationMs / 1000 }),
-      })
-    : new RingSource<T>({
-        key,
-        pollInterval: interval > 0 ? Math.max(1, Math.round(interval)) : Number.MAX_SAFE_INTEGER,
-        maxBytes,
-        freeze,
-        serializer: own,
-        onError,
-      });
-  const mirror: Mirror<T> = createMirror<T>(source, { key, ttl: limit, onStale, onError, onClose: () => mirrors.delete(mirror) });
-  mirrors.add(mirror);
-  return mirror;
+  const redis = isFleetStore(store) ? store : undefined;
+  const pollInterval = interval > 0 ? Math.max(1, Math.round(interval)) : Number.MAX_SAFE_INTEGER;
+  return {
+    interval,
+    metrics,
+    ring: {
+      ...{ key, pollInterval, maxBytes, freeze, onError },
+      serializer: own ?? redis?.serializer,
+      ...(redis && fleetReading({ key, store: redis, via, interval, runImmediately, maxBytes: maxBytes ?? DEFAULT_MAX_BYTES, metrics })),
+    },
+    mirror: { key, ttl: limit, onStale, onError },
+  };
 }

@@ -19,7 +19,8 @@ interface Registered<S> extends Stoppable {
 export const writers: Map<string, Registered<WriterStatus>> = new Map();
 /** The functions of `bg` whose values stay in this thread. */
 export const backgrounds: Set<Registered<WriterStatus>> = new Set();
-export const mirrors: Set<{ (): unknown; close(): void; status(): MirrorStatus }> = new Set();
+/** Those of whole values are functions that answer it. */
+export const mirrors: Set<{ close(): void; status(): MirrorStatus } | { (): unknown; close(): void; status(): MirrorStatus }> = new Set();
 
 let dedicated: LoaderThread | undefined;
 

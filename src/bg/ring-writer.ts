@@ -1,34 +1,13 @@
 import { threadId } from 'node:worker_threads';
 import type { Clock } from '../core/clock.js';
-import { DuplicateWriterError, SnapshotTooLargeError, StoppedError, ValidationError } from '../core/errors.js';
-import type { Serializer } from '../core/serializer.js';
+import { DuplicateWriterError, StoppedError } from '../core/errors.js';
 import type { SnapshotMeta } from '../core/snapshot.js';
 import { claim, disown, openRing, type Ring, writeHealth } from '../mirror/layout.js';
-import { confirm, holdsBytes, publish } from '../mirror/protocol.js';
-import { createReader, type Reader } from '../mirror/reader.js';
-import { type Loader, runLoader } from '../scheduler/loader.js';
+import { confirm, publish } from '../mirror/protocol.js';
 import { Repeater, type RepeaterStatus } from '../scheduler/repeater.js';
-
-/** Refuses a loaded value by throwing or answering `false` (or a Promise that does). Every other answer accepts it. */
-export type Validate<T> = (next: T, previous: T | undefined) => unknown;
-
-/** What a writer is to do: plain data, so that it can be sent to the thread that does it. Durations are milliseconds. */
-export interface WriterPlan {
-  readonly key: string;
-  /** 0: no schedule, only `refresh`. */
-  readonly interval: number;
-  readonly timeout: number | undefined;
-  readonly freshFor: number;
-  readonly maxBytes: number;
-  readonly runImmediately: boolean;
-}
-
-/** What the plan is done with. */
-export interface Work<T> {
-  readonly loader: Loader<T>;
-  readonly serializer: Serializer;
-  readonly validate?: Validate<T> | undefined;
-}
+import { KeyedPress } from './keyed-press.js';
+import type { Work, WriterPlan } from './plan.js';
+import { PlainPress, type Press } from './press.js';
 
 export interface WriterEvents {
   onStarted?(): void;
@@ -70,8 +49,7 @@ export class RingWriter<T> implements Engine {
   readonly #work: () => Work<T> | Promise<Work<T>>;
   readonly #events: WriterEvents;
   readonly #clock: Clock;
-  /** For `previous`: decodes only when it is asked. */
-  #served: Reader<T> | undefined;
+  readonly #press: Press<T>;
   #lead: { readonly epoch: number; version: number; published: boolean } | undefined;
   #repeater: Repeater | undefined;
   #failures = 0;
@@ -86,6 +64,7 @@ export class RingWriter<T> implements Engine {
     this.#work = work;
     this.#events = events;
     this.#clock = clock;
+    this.#press = plan.keyed ? (new KeyedPress(ring, plan, clock) as unknown as Press<T>) : new PlainPress<T>(ring, plan, clock);
   }
 
   /**
@@ -97,7 +76,7 @@ export class RingWriter<T> implements Engine {
     if (this.#lead) this.standBy();
     if (lead.buffer) {
       this.#ring = openRing(lead.buffer);
-      this.#served?.attach(this.#ring);
+      this.#press.attach(this.#ring);
     }
     if (!claim(this.#ring, threadId)) throw new DuplicateWriterError(`'${this.#plan.key}' has a writer in another thread of this process`);
     this.#lead = { epoch: lead.epoch, version: lead.version, published: false };
@@ -143,65 +122,34 @@ export class RingWriter<T> implements Engine {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { key, timeout, maxBytes, freshFor } = this.#plan;
+    const { key, freshFor } = this.#plan;
     const clock = this.#clock;
     const lead = this.#lead;
     this.#startedAt = clock.monotonic();
     this.#events.onStarted?.();
-    const { loader, serializer, validate } = await this.#work();
-    const previous = (): T | undefined => this.#readServed(serializer);
-    // Inside the run that the timeout bounds: a `validate` that hangs would stop the schedule as well as a loader does.
-    const loadValid: Loader<T> = async (context) => {
-      const loaded = await loader(context);
-      if (loaded === undefined) {
-        throw new ValidationError(
-          `The loader of '${key}' returned undefined, which readers take for "no value yet": return null for an absent value`,
-        );
-      }
-      if (!context.signal.aborted && validate && (await validate(loaded, previous())) === false)
-        throw new ValidationError(`\`validate\` refused the new value of '${key}'`);
-      return loaded;
-    };
-    const value = await runLoader(loadValid, { timeout, previous, clock, signal });
-    const bytes = serializer.dumps(value);
-    if (!(bytes instanceof Uint8Array)) throw new ValidationError(`Expected the serializer of '${key}' to give a Uint8Array`);
-    if (bytes.byteLength > maxBytes) {
-      throw new SnapshotTooLargeError(
-        `Expected a snapshot of '${key}' of at most ${maxBytes} bytes, got ${bytes.byteLength} (option \`maxBytes\`)`,
-      );
-    }
+    const pressed = await this.#press.make(await this.#work(), signal);
     if (lead === undefined || lead !== this.#lead) throw new StoppedError(`The writer of '${key}' stopped while its loader ran`);
     const now = clock.monotonic();
-    const codec = serializer.name ?? '';
     // The same bytes again are a heartbeat, not a version: readers keep the object they have, and nothing travels.
-    const unchanged = lead.published && holdsBytes(this.#ring, bytes, codec);
+    const unchanged = lead.published && pressed.isSame();
     const meta: SnapshotMeta = {
       epoch: lead.epoch,
       version: unchanged ? lead.version : lead.version + 1,
       createdAt: clock.wall(),
       createdAtMonotonic: now,
       freshFor,
-      codec,
+      codec: pressed.codec,
     };
     // Before the value: whoever sees it sees who stands behind it.
     writeHealth(this.#ring, { state: 'live', failures: 0, lastOk: now }, now);
     if (unchanged) confirm(this.#ring, now);
-    else publish(this.#ring, { ...meta, bytes });
+    else publish(this.#ring, { ...meta, bytes: pressed.bytes });
+    pressed.release();
     lead.version = meta.version;
     this.#failures = 0;
     lead.published = true;
     this.#published = true;
     this.#events.onPublished(meta, now - this.#startedAt);
-  }
-
-  #readServed(serializer: Serializer): T | undefined {
-    if (!this.#served) {
-      const { key, maxBytes } = this.#plan;
-      // A value that this serializer can't read is no `previous`; the next publish replaces it.
-      this.#served = createReader<T>({ key, maxBytes, freeze: true, serializer, onError: () => {}, clock: this.#clock });
-      this.#served.attach(this.#ring);
-    }
-    return this.#served.read();
   }
 
   #fail(error: Error): void {

@@ -7,8 +7,11 @@ import type { ReaderCounts } from '../mirror/reader.js';
  */
 export type MirrorState = 'initializing' | 'live' | 'interrupted' | 'closed';
 
-/** How the value comes: through shared memory from this process's writer, from another process of the host, or from a store. */
-export type Via = 'process' | 'host' | 'store';
+/**
+ * How the value comes: through shared memory from this process's writer, from another process of the host, from Redis to this thread
+ * itself (`direct`), or by looking into another store.
+ */
+export type Via = 'process' | 'host' | 'direct' | 'store';
 
 /** Where a mirror's value comes from. */
 export interface Source<T> {
@@ -26,10 +29,14 @@ export interface Source<T> {
     readonly via: Via | undefined;
     /** The value was found when this process started, and no writer has been heard since. */
     readonly cold: boolean;
+    /** Of a fleet's value: the id of who writes it; `''` for somebody without a lease. */
+    readonly writer?: string | undefined;
+    /** Milliseconds from the load of the value to its coming to this process. */
+    readonly lag?: number | undefined;
   };
   counts(): ReaderCounts;
   /** `at` is Unix time in milliseconds. */
-  lastProblem(): { readonly error: Error; readonly at: number } | undefined;
+  lastProblem(): { readonly error: Error; readonly at: number; readonly kind?: string } | undefined;
   /** Calls back when there may be something new, coalesced. Answers its off. */
   watch(onWake: () => void): () => void;
   close(): void;

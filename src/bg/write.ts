@@ -3,17 +3,25 @@ import type { Duration } from '../core/duration.js';
 import { checkBoolean, checkCount, checkFunction, checkOptions, refuse } from '../core/options.js';
 import { DEFAULT_MAX_BYTES } from '../core/snapshot.js';
 import { isCacheStorage, type CacheStorage } from '../core/store.js';
-import type { Loader } from '../scheduler/loader.js';
+import type { Serializer } from '../core/serializer.js';
+import type { KeyedSource } from '../keyed/builder.js';
+import type { KeyedLookups, Lookups } from '../keyed/lookups.js';
+import type { Loader, LoaderContext } from '../scheduler/loader.js';
 import { isSerializerName, resolveSerializer, type SerializerName, type SerializerOption } from '../serializers/resolve.js';
+import { fleetPlan, fleetSerializer } from './fleet-options.js';
 import { LoaderEngine } from './loader-engine.js';
 import { checkRefreshOptions, freshFor, intervalOf, milliseconds, type RefreshOptions } from './options.js';
 import { dedicatedThread } from './registry.js';
-import { RingWriter, type Validate, type WriterEvents } from './ring-writer.js';
+import type { Validate } from './plan.js';
+import { RingWriter, type WriterEvents } from './ring-writer.js';
 import { createWriter, type Writer } from './writer.js';
 import type { Ring } from '../mirror/layout.js';
 
 export interface WriteOptions<T = unknown> extends RefreshOptions {
-  /** Also kept there after each publication, as an entry that is fresh for `ttl`. A store that fails is reported, and stops nothing. */
+  /**
+   * Also kept there after each publication, as an entry that is fresh for `ttl`. A store that fails is reported, and stops nothing.
+   * With scope `'fleet'` it is the way to the other hosts: a RedisCache, whose serializer is the writer's.
+   */
   readonly store?: CacheStorage | undefined;
   /** Default `'json'`. With a module as the loader: a name, or the module exports its `serializer`. */
   readonly serializer?: SerializerOption | undefined;
@@ -30,7 +38,20 @@ export interface WriteOptions<T = unknown> extends RefreshOptions {
   readonly validate?: Validate<T> | undefined;
   /** Whether the writer keeps the process alive; default `true`. */
   readonly ref?: boolean | undefined;
+  /**
+   * `true`: the loader gives records (a `Map`, a plain object, an (async) iterable of `[key, value]`), which readers look up one by one
+   * with `bg.read.keyed`. `serializer` is that of each value; `previous`, and both arguments of `validate`, are lookups. Not with `store`.
+   */
+  readonly keyed?: boolean | undefined;
 }
+
+/** The options of a writer of records. */
+export interface KeyedWriteOptions<V = unknown> extends WriteOptions<Lookups<V>> {
+  readonly keyed: true;
+}
+
+/** What a writer of records loads with. */
+export type KeyedLoader<V> = (context: LoaderContext<Lookups<V>>) => KeyedSource<V> | Promise<KeyedSource<V>>;
 
 const KNOWN = [
   'key',
@@ -40,6 +61,7 @@ const KNOWN = [
   'onError',
   'runImmediately',
   'scope',
+  'lease',
   'store',
   'serializer',
   'loader',
@@ -47,10 +69,19 @@ const KNOWN = [
   'maxBytes',
   'validate',
   'ref',
+  'keyed',
 ];
+
+type KeyedOptions<V> = Omit<KeyedWriteOptions<V>, 'loader'>;
 
 /** `bg.write` with the loader among the options answers the writer; without, a function that takes the loader. */
 export interface Write {
+  <V>(interval: Duration, options: KeyedOptions<V> & { readonly loader: URL | KeyedLoader<V> }): Writer<KeyedLookups<V>>;
+  <V = unknown>(
+    interval: Duration,
+    options: KeyedOptions<V> & { readonly loader?: undefined },
+  ): <L extends V>(loader: KeyedLoader<L>) => Writer<KeyedLookups<L>>;
+  <V>(interval: Duration, options: KeyedOptions<V> & { readonly loader?: undefined }, loader: KeyedLoader<V>): Writer<KeyedLookups<V>>;
   <T>(interval: Duration, options: WriteOptions<T> & { readonly loader: URL | Loader<T> }): Writer<T>;
   <T = unknown>(
     interval: Duration,
@@ -73,10 +104,14 @@ function prepare(interval: Duration, options: WriteOptions<unknown>) {
   const { key, store, serializer, timeout, maxBytes = DEFAULT_MAX_BYTES, validate, ref = true } = options;
   const every = intervalOf(interval);
   if (store !== undefined && !isCacheStorage(store)) refuse('store', 'a store', store);
-  if (serializer !== undefined) resolveSerializer(serializer);
+  const fleet = fleetPlan(options);
+  const format = fleet ? fleetSerializer(fleet, serializer) : resolveSerializer(serializer);
   checkCount('maxBytes', maxBytes);
   checkFunction('validate', validate);
   checkBoolean('ref', options.ref);
+  checkBoolean('keyed', options.keyed);
+  if (options.keyed && store !== undefined && !fleet)
+    refuse('store', "absent where `keyed` is true and `scope` isn't 'fleet': records travel by shared memory and the host", store);
   const plan = {
     key,
     interval: every,
@@ -84,17 +119,18 @@ function prepare(interval: Duration, options: WriteOptions<unknown>) {
     freshFor: freshFor(options.ttl, every),
     maxBytes,
     runImmediately: options.runImmediately ?? true,
+    keyed: options.keyed ?? false,
   };
-  return { plan, metrics, ref };
+  return { plan, metrics, ref, fleet, format };
 }
 
 function register(interval: Duration, options: WriteOptions<unknown>, loader: URL | Loader<unknown>): Writer<unknown> {
-  const { plan, metrics, ref } = prepare(interval, options);
+  const { plan, metrics, ref, fleet, format } = prepare(interval, options);
   const { key, name, scope = 'process', store, onError } = options;
   const isModule = loader instanceof URL;
   if (!isModule && typeof loader !== 'function')
     refuse('loader', "a function, or the URL of a module as in new URL('./refresh.js', import.meta.url)", loader);
-  const makeEngine = isModule ? moduleEngine(loader, options, plan) : functionEngine(loader, options, plan);
+  const makeEngine = isModule ? moduleEngine(loader, options, plan, fleet && format) : functionEngine(loader, options, plan, format);
   return createWriter({
     plan,
     name: name ?? (isModule || loader.name === '' ? key : loader.name),
@@ -103,19 +139,22 @@ function register(interval: Duration, options: WriteOptions<unknown>, loader: UR
     metrics,
     onError,
     ref,
-    serializer: typeof options.serializer === 'object' ? options.serializer : undefined,
+    serializer: isSerializerName(format.name) ? undefined : format,
+    fleet,
     makeEngine,
   });
 }
 
 type Plan = ReturnType<typeof prepare>['plan'];
 
-function functionEngine(loader: Loader<unknown>, options: WriteOptions<unknown>, plan: Plan) {
-  const work = { loader, serializer: resolveSerializer(options.serializer), validate: options.validate };
+function functionEngine(loader: Loader<unknown>, options: WriteOptions<unknown>, plan: Plan, serializer: Serializer) {
+  const work = { loader, serializer, validate: options.validate };
   return (ring: Ring, events: WriterEvents) => new RingWriter<unknown>(ring, plan, () => work, events, systemClock);
 }
 
-function moduleEngine(url: URL, { serializer, validate }: WriteOptions<unknown>, plan: Plan) {
+/** @param stored what readers of a fleet's store decode with: the module has to use it too */
+function moduleEngine(url: URL, { serializer: own, validate }: WriteOptions<unknown>, plan: Plan, stored: Serializer | undefined) {
+  const serializer = own ?? (isSerializerName(stored?.name) ? stored.name : undefined);
   if (validate !== undefined) refuse('validate', 'exported by the module of `loader` (a function can not be sent to its thread)', validate);
   if (serializer !== undefined && !isSerializerName(serializer)) {
     refuse('serializer', 'a name, or exported by the module of `loader` (an object can not be sent to its thread)', serializer);

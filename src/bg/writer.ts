@@ -5,24 +5,31 @@ import type { MetricsCollector } from '../core/metrics.js';
 import { type ErrorSummary, summarize } from '../core/packed-error.js';
 import { type OnError, report } from '../core/report.js';
 import type { Serializer } from '../core/serializer.js';
-import type { SnapshotMeta } from '../core/snapshot.js';
 import type { CacheStorage } from '../core/store.js';
+import { fleetName } from '../link/fleet/name.js';
 import { linkClient, type LinkHandle } from '../link/thread/link-client.js';
+import { createKeyedReader } from '../keyed/reader.js';
+import { emitPublish, emitRefresh, emitTakeover } from '../metrics/events.js';
 import { announceRing, seekRing, withdrawRing } from '../mirror/directory.js';
 import { holderOf, type Ring } from '../mirror/layout.js';
 import { placeSettings } from './host-ring.js';
+import type { Reader } from '../mirror/reader.js';
 import { createMirror, type Mirror } from './mirror.js';
 import { holdProcess, writers } from './registry.js';
-import type { Engine, WriterEvents, WriterPlan } from './ring-writer.js';
+import type { FleetPlan } from './fleet-options.js';
+import { standForFleet } from './fleet-writer.js';
+import type { WriterPlan } from './plan.js';
+import type { Engine, WriterEvents } from './ring-writer.js';
 import { RingSource } from './ring-source.js';
+import { storeKeeper } from './store-keeper.js';
 import { takeRing } from './writer-ring.js';
 
 /** How far a writer reaches, and how many of it there are. */
-export type Scope = 'process' | 'host';
+export type Scope = 'process' | 'host' | 'fleet';
 
 /**
  * `standby`: another process has the writer. `initializing`: no value was published yet. `live`: the last refresh succeeded.
- * `interrupted`: the last one failed, and the value before is served. `closed`: stopped.
+ * `interrupted`: the last one failed, or Redis doesn't take what it brought; the value before is served. `closed`: stopped.
  */
 export type WriterState = 'standby' | 'initializing' | 'live' | 'interrupted' | 'closed';
 
@@ -46,6 +53,12 @@ export interface WriterStatus {
   readonly lastDuration: number | undefined;
   readonly nextAt: number | undefined;
   readonly lastError: ErrorSummary | undefined;
+  /** Of scope `'fleet'`: the id of who writes, as far as this thread knows. */
+  readonly writer?: string | undefined;
+  /** Of scope `'fleet'`: for how long that one has its role if nothing more is heard of it, as far as this thread knows. */
+  readonly leaseLeft?: number | undefined;
+  /** Of scope `'fleet'`: how long the value took from its load to this process. */
+  readonly lag?: number | undefined;
 }
 
 /** The writer's side: a function that answers the published value, and what can be asked of it. */
@@ -61,7 +74,7 @@ export interface Writer<T> {
   refresh(): Promise<void>;
   /** As of a mirror. */
   ready(timeout?: Duration): Promise<T>;
-  /** Ends the schedule, waiting for a refresh under way. Readers keep the value; of a host's key another process takes over. Idempotent. */
+  /** Ends the schedule, waiting for a refresh under way. Readers keep the value; of a host's or fleet's key another process takes over. Idempotent. */
   stop(): Promise<void>;
   status(): WriterStatus;
 }
@@ -76,24 +89,30 @@ export interface WriterOptions {
   readonly ref: boolean;
   /** For reading what was published, where it isn't one that a snapshot names. */
   readonly serializer: Serializer | undefined;
+  /** Of scope `'fleet'`. */
+  readonly fleet: FleetPlan | undefined;
   /** Makes what runs the loader. */
   readonly makeEngine: (ring: Ring, events: WriterEvents) => Engine;
 }
 
+/** What the lookups of a writer itself keep decoded. */
+const WRITERS_MEMO = { maxEntries: 1000, maxBytes: 1024 * 1024 };
+
 /** Registers a writer for a key and starts it. */
 export function createWriter<T>(options: WriterOptions): Writer<T> {
-  const { plan, name, scope, store, metrics, onError } = options;
+  const { plan, name, scope, store, metrics, onError, fleet } = options;
   const { key } = plan;
+  const ringName = fleet ? fleetName(fleet.store, key) : key;
   if (writers.has(key)) throw new DuplicateWriterError(`'${key}' has a writer in this thread already`);
-  const { ring, foreign, numbers, giveBack } = takeRing(plan, scope, onError);
+  const { ring, foreign, numbers, giveBack } = takeRing(plan, ringName, scope, onError);
   const startedAt = systemClock.wall();
-  let state: WriterState = scope === 'host' ? 'standby' : 'initializing';
+  let state: WriterState = scope === 'process' ? 'initializing' : 'standby';
   let since = startedAt;
   let refreshes = 0;
   let failures = 0;
   let consecutiveFailures = 0;
   let lastDurationMs: number | undefined;
-  let problem: { error: Error; at: number } | undefined;
+  let problem: { error: Error; at: number; kind?: string } | undefined;
   let link: LinkHandle | undefined;
   let stopped: Promise<void> | undefined;
 
@@ -102,18 +121,20 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
     state = next;
     since = systemClock.wall();
   };
-  const fail = (error: Error): void => {
-    problem = { error, at: systemClock.wall() };
+  const fail = (error: Error, kind?: string): void => {
+    problem = { error, at: systemClock.wall(), ...(kind === undefined ? {} : { kind }) };
     report(error, onError, `the writer of '${key}'`);
   };
-  const engine = options.makeEngine(ring, {
+  const events: WriterEvents = {
     onPublished(meta, durationMs) {
       refreshes++;
       consecutiveFailures = 0;
       lastDurationMs = durationMs;
       setState('live');
       metrics?.recordBackgroundRefresh(name, { success: true, durationSeconds: durationMs / 1000 });
-      if (store) void keep(store, meta);
+      keeper?.keep(meta);
+      emitRefresh(name, key, durationMs / 1000);
+      emitPublish({ cache: name, key, scope, epoch: meta.epoch, version: meta.version });
     },
     onFailed(error, durationMs) {
       failures++;
@@ -121,19 +142,32 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       lastDurationMs = durationMs;
       if (state === 'live') setState('interrupted');
       metrics?.recordBackgroundRefresh(name, { success: false, durationSeconds: durationMs / 1000 });
+      emitRefresh(name, key, durationMs / 1000, { error });
       fail(error);
     },
-  });
-
-  async function keep(kept: CacheStorage, meta: SnapshotMeta): Promise<void> {
-    try {
-      const value = source.read();
-      await kept.setEntry(key, { value, createdAt: meta.createdAt / 1000, freshUntil: (meta.createdAt + meta.freshFor) / 1000 });
-    } catch (error) {
-      metrics?.recordError(name, { operation: 'set', errorType: error instanceof Error ? error.name : 'Error' });
-      report(error, onError, `the store of '${key}'`);
-    }
-  }
+  };
+  // With a fleet, the store is the way of every publication.
+  const keeper =
+    store && !fleet ? storeKeeper(store, { key, name, metrics, onError, read: () => source.read(), ring: () => source.ring }) : undefined;
+  const standing =
+    fleet &&
+    standForFleet({
+      plan,
+      fleet,
+      name: ringName,
+      makeEngine: options.makeEngine,
+      events,
+      ring: () => source.ring,
+      state: () => state,
+      setState,
+      onProblem: fail,
+      onGranted: (epoch) => emitTakeover({ cache: name, key, scope, epoch }),
+      onDuplicate: (error) => {
+        fail(error);
+        void stop({ abort: true });
+      },
+    });
+  const engine: Engine = standing?.engine ?? options.makeEngine(ring, events);
 
   if (scope === 'process') {
     try {
@@ -147,12 +181,14 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
   if (scope === 'process') announceRing(key, ring);
   const source = new RingSource<T>({
     key,
+    name: ringName,
     ring,
     pollInterval: 1000,
     maxBytes: plan.maxBytes,
     freeze: true,
     serializer: options.serializer,
     onError,
+    makeReader: plan.keyed ? (common) => createKeyedReader({ ...common, memo: WRITERS_MEMO }) as unknown as Reader<T> : undefined,
   });
   const release = options.ref ? holdProcess() : (): void => {};
 
@@ -162,6 +198,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       {
         onGranted(lead) {
           setState('initializing');
+          emitTakeover({ cache: name, key, scope, epoch: lead.epoch });
           try {
             engine.lead(lead);
           } catch (error) {
@@ -180,6 +217,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       },
     );
   }
+  standing?.start();
   // Two threads that registered the key at the same moment hear of each other here: the older ring stays.
   const stopListening = seekRing(key, (other) => {
     if (scope !== 'process' || other.instance === ring.instance || other.scope !== 'process') return;
@@ -199,6 +237,8 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       await engine.stop(how);
       giveBack();
       link?.drop();
+      keeper?.stop();
+      await standing?.close();
       release();
       writers.delete(key);
       mirror.close();
@@ -225,7 +265,8 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       late: schedule?.late ?? 0,
       lastDuration: lastDurationMs === undefined ? undefined : lastDurationMs / 1000,
       nextAt: schedule?.nextAt === undefined ? undefined : schedule.nextAt / 1000,
-      lastError: problem && summarize(problem.error, problem.at),
+      lastError: problem && summarize(problem.error, problem.at, problem.kind),
+      ...standing?.status(),
     };
   }
 

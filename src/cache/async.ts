@@ -1,4 +1,4 @@
-import { type CacheEntry, freshness } from '../core/entry.js';
+import { type CacheEntry, type Freshness, freshness } from '../core/entry.js';
 import { SingleFlight } from '../concurrency/single-flight.js';
 import { Airborne } from './airborne.js';
 import { RefreshLock } from './refresh-lock.js';
@@ -6,7 +6,7 @@ import type { Args, Call, Setup } from './setup.js';
 
 interface Outcome {
   readonly value: unknown;
-  readonly isHit: boolean;
+  readonly worth: Freshness;
 }
 
 /**
@@ -72,7 +72,7 @@ export function asyncCall(setup: Setup): Call {
     loads.run(key, async (flight) => {
       airborne.begin();
       try {
-        const value = await (Reflect.apply(fn, self, args) as unknown);
+        const value = await recorder.load(key, () => Reflect.apply(fn, self, args) as unknown);
         if (flight.current) await keep(key, value);
         return value;
       } finally {
@@ -110,22 +110,22 @@ export function asyncCall(setup: Setup): Call {
   const lookup = async (self: unknown, args: Args, key: string): Promise<Outcome> => {
     const entry = await find(key);
     const worth = entry ? freshness(entry, stale, now()) : 'dead';
-    if (!entry || worth === 'dead') return { value: await loadForCaller(self, args, key), isHit: false };
+    if (!entry || worth === 'dead') return { value: await loadForCaller(self, args, key), worth: 'dead' };
     if (worth === 'stale' && !refreshing.has(key) && !loads.joinable(key)) {
       refreshing.add(key);
       setImmediate(() => void refresh(self, args, key).finally(() => refreshing.delete(key)));
     }
-    return { value: entry.value, isHit: true };
+    return { value: entry.value, worth };
   };
 
   return async (self, args, key) => {
     airborne.begin();
     try {
       const outcome = await lookups.run(key, () => lookup(self, args, key));
-      if (recorder.isOn) recorder.lookup(key, outcome.isHit);
+      recorder.lookup(key, outcome.worth);
       return outcome.value;
     } catch (error) {
-      if (recorder.isOn) recorder.lookup(key, false);
+      recorder.lookup(key, 'dead');
       throw error;
     } finally {
       airborne.end();

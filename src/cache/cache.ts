@@ -88,8 +88,8 @@ function wrapperOf(setup: Setup): Wrapper {
   const answers = new Answers(fn);
   const table = tableOf(store);
   const call = syncCall({ ...working, store }, answers, table);
-  if (table && tally?.isAlone) return counting(tally, fastWrapper(key, answers, table, call));
-  if (table && !recorder.isOn) return fastWrapper(key, answers, table, call);
+  if (table && tally?.isAlone) return counting(tally, fastWrapper(key, answers, table, undefined, call));
+  if (table && (!recorder.isOn || recorder.tally)) return fastWrapper(key, answers, table, recorder.tally, call);
   return function (...args) {
     let built: string;
     try {

@@ -1,50 +1,59 @@
 import { performance } from 'node:perf_hooks';
+import { isThenable } from '../concurrency/single-flight.js';
 import type { MetricsCollector } from '../core/metrics.js';
 import { type OnError, report } from '../core/report.js';
-import { guardMetrics } from '../metrics/guard.js';
-import { NULL_METRICS } from '../metrics/null.js';
+import type { Freshness } from '../core/entry.js';
+import { emitError, emitLoad, emitLookup, errorTypeOf, loads } from '../metrics/events.js';
+import { Probe, since } from '../metrics/probe.js';
 
-/** What one cached function tells its collector, under its name; without a collector each call is a check of one field. */
-export class Recorder {
-  /** Whether anything is recorded: who asks the clock only for that, asks this first. */
-  readonly isOn: boolean;
-  readonly #metrics: MetricsCollector | undefined;
-  readonly #name: string;
+/** What one cached function tells its collector, the listeners of its events, and, of what no caller gets, the reporter of errors. */
+export class Recorder extends Probe {
   readonly #onError: OnError | undefined;
   #lastFailure: unknown;
 
   constructor(metrics: MetricsCollector | undefined, name: string, onError: OnError | undefined) {
-    this.isOn = metrics !== undefined && metrics !== NULL_METRICS;
-    this.#metrics = this.isOn ? guardMetrics(metrics as MetricsCollector, onError) : undefined;
-    this.#name = name;
+    super(metrics, name, onError);
     this.#onError = onError;
   }
 
-  /** A moment to measure from; 0 when nothing is recorded. */
-  start(): number {
-    return this.isOn ? performance.now() : 0;
+  /** One call of the function: what it found. */
+  lookup(key: string, worth: Freshness): void {
+    this.count(key, worth !== 'dead');
+    emitLookup(this.name, key, worth);
   }
 
-  lookup(key: string, isHit: boolean): void {
-    if (isHit) this.#metrics?.recordHit(this.#name, { key });
-    else this.#metrics?.recordMiss(this.#name, { key });
+  /** Runs the function. What it answers is passed on; a thenable of its own as a Promise, since asking it twice might run it twice. */
+  load(key: string, run: () => unknown): unknown {
+    if (!this.isOn && !loads.hasSubscribers) return run();
+    const trace = this.metrics?.traceLoad?.(this.name);
+    const started = performance.now();
+    const end = (error?: { readonly thrown: unknown }): void => {
+      this.latency('load', started);
+      trace?.end(error ? { success: false, errorType: errorTypeOf(error.thrown) } : { success: true });
+      emitLoad(this.name, key, since(started), error === undefined);
+    };
+    let result: unknown;
+    try {
+      result = trace ? trace.run(run) : run();
+    } catch (thrown) {
+      end({ thrown });
+      throw thrown;
+    }
+    if (!isThenable(result)) {
+      end();
+      return result;
+    }
+    const promise = Promise.resolve(result);
+    promise.then(
+      () => end(),
+      (thrown: unknown) => end({ thrown }),
+    );
+    return promise;
   }
 
-  set(key: string): void {
-    this.#metrics?.recordSet(this.#name, { key });
-  }
-
-  deleted(key: string): void {
-    this.#metrics?.recordDelete(this.#name, { key });
-  }
-
-  latency(operation: string, started: number): void {
-    this.#metrics?.recordLatency(this.#name, { operation, durationSeconds: since(started) });
-  }
-
-  /** An error that a caller gets. */
-  error(operation: string, error: unknown): void {
-    this.#metrics?.recordError(this.#name, { operation, errorType: error instanceof Error ? error.name : typeof error });
+  override error(operation: string, error: unknown): void {
+    super.error(operation, error);
+    emitError(this.name, operation, error);
   }
 
   /** A store's error, which no caller gets. Counted each time; a store that refuses every call with one error is reported once. */
@@ -52,20 +61,21 @@ export class Recorder {
     this.error(operation, error);
     if (error === this.#lastFailure) return;
     this.#lastFailure = error;
-    report(error, this.#onError, `advanced-caching: the store of ${this.#name} failed to ${operation}`);
+    report(error, this.#onError, `advanced-caching: the store of ${this.name} failed to ${operation}`);
   }
 
   refreshed(started: number): void {
-    this.#metrics?.recordBackgroundRefresh(this.#name, { success: true, durationSeconds: since(started) });
+    this.#refresh(started, true);
   }
 
   refreshFailed(started: number, error: unknown): void {
-    this.#metrics?.recordBackgroundRefresh(this.#name, { success: false, durationSeconds: since(started) });
+    this.#refresh(started, false);
     this.error('refresh', error);
-    report(error, this.#onError, `advanced-caching: a background refresh of ${this.#name} failed, the old value is kept`);
+    report(error, this.#onError, `advanced-caching: a background refresh of ${this.name} failed, the old value is kept`);
   }
-}
 
-function since(started: number): number {
-  return (performance.now() - started) / 1000;
+  #refresh(started: number, success: boolean): void {
+    // Its load was recorded, and traced, as one.
+    this.metrics?.recordBackgroundRefresh(this.name, { success, durationSeconds: since(started), metadata: { load: 'recorded' } });
+  }
 }

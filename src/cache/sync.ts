@@ -33,14 +33,14 @@ export function syncCall(setup: Setup<SyncCacheStorage>, answers: Answers, table
   });
 
   const find = (key: string): Found | undefined => {
-    const started = recorder.start();
+    const started = recorder.startLookup();
     try {
       return source.find(key);
     } catch (error) {
       recorder.storeFailed('get', error);
       return undefined;
     } finally {
-      if (recorder.isOn) recorder.latency('get', started);
+      recorder.lookedUp(started);
     }
   };
 
@@ -55,6 +55,8 @@ export function syncCall(setup: Setup<SyncCacheStorage>, answers: Answers, table
     if (!recorder.isOn) return;
     recorder.latency('set', started);
     recorder.set(key);
+    // Without a bound nothing is measured.
+    if (table) recorder.memory(table.bytes > 0 ? table.bytes : undefined, table.nodes.size);
   };
 
   const load = (self: unknown, args: Args, key: string): unknown => {
@@ -62,7 +64,7 @@ export function syncCall(setup: Setup<SyncCacheStorage>, answers: Answers, table
     let result: unknown;
     try {
       result = flights.run(key, (flight) => {
-        const made = Reflect.apply(fn, self, args) as unknown;
+        const made = recorder.load(key, () => Reflect.apply(fn, self, args) as unknown);
         if (!isThenable(made)) {
           answers.learn('plain');
           if (flight.current) keep(key, made, false);
@@ -101,36 +103,44 @@ export function syncCall(setup: Setup<SyncCacheStorage>, answers: Answers, table
     }
   };
 
+  const refreshed = (key: string): void => {
+    refreshing.delete(key);
+    const node = table?.nodes.get(key);
+    if (node?.refresher === answers) node.refresher = undefined;
+  };
+
   const refresh = (self: unknown, args: Args, key: string): void => {
     const started = recorder.start();
     const failed = (error: unknown): void => recorder.refreshFailed(started, error);
     const found = find(key);
     // Someone else loaded it, or invalidated it, since it was seen stale.
-    if (!found || source.now() < found.freshUntil || flights.joinable(key)) return void refreshing.delete(key);
+    if (!found || source.now() < found.freshUntil || flights.joinable(key)) return refreshed(key);
     try {
       const result = load(self, args, key);
       if (isThenable(result)) {
-        (result as Promise<unknown>).then(() => recorder.refreshed(started), failed).finally(() => refreshing.delete(key));
+        (result as Promise<unknown>).then(() => recorder.refreshed(started), failed).finally(() => refreshed(key));
         return;
       }
       recorder.refreshed(started);
     } catch (error) {
       failed(error);
     }
-    refreshing.delete(key);
+    refreshed(key);
   };
 
   return (self, args, key) => {
     const found = find(key);
     const worth = found ? freshness(found, stale, source.now()) : 'dead';
-    if (recorder.isOn) recorder.lookup(key, worth !== 'dead');
+    recorder.lookup(key, worth);
     if (!found || worth === 'dead') return loadForCaller(self, args, key);
     if (worth === 'stale' && !refreshing.has(key) && !flights.joinable(key)) {
       refreshing.add(key);
       // Not in the caller's time: a synchronous function would make it wait.
       setImmediate(refresh, self, args, key);
     }
-    return found instanceof Node ? answers.ofNode(found) : answers.of(found.value);
+    if (!(found instanceof Node)) return answers.of(found.value);
+    if (worth === 'stale' && table?.isSystem && refreshing.has(key)) found.refresher = answers;
+    return answers.ofNode(found);
   };
 }
 

@@ -85,6 +85,13 @@ export class StaleError extends AdvancedCachingError {
   }
 }
 
+/** A look through a view of a keyed mirror whose version's bytes are overwritten by now. */
+export class ViewExpiredError extends AdvancedCachingError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_VIEW_EXPIRED', message, options);
+  }
+}
+
 /** Something took longer than it may. */
 export class TimeoutError extends AdvancedCachingError {
   constructor(message: string, options?: ErrorOptions) {

@@ -1,3 +1,11 @@
+/** A load that is followed by a tracer. */
+export interface LoadTrace {
+  /** Calls `load` once, at once, and returns what it returns: what the load does belongs to the trace. */
+  run<T>(load: () => T): T;
+  /** The load has ended: with a value, or with an error. */
+  end(outcome: { readonly success: boolean; readonly errorType?: string }): void;
+}
+
 /**
  * The port for metrics. Who records: `cache()` one hit or miss a call, `InstrumentedStorage` one a store operation,
  * a writer one background refresh a run. A collector that throws never reaches a caller (see `guardMetrics`).
@@ -21,4 +29,6 @@ export interface MetricsCollector {
     cacheName: string,
     detail?: { success?: boolean; durationSeconds?: number; metadata?: Readonly<Record<string, unknown>> },
   ): void;
+  /** Optional: called when a load of a cached function begins, for collectors that trace. */
+  traceLoad?(cacheName: string): LoadTrace | undefined;
 }

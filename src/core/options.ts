@@ -49,18 +49,26 @@ export function checkOneOf(name: string, value: unknown, allowed: readonly strin
   }
 }
 
+/** Of what is mirrored: its key stands in the header of each snapshot. */
 const MAX_KEY_BYTES = 8192;
+/** Of an entry: 10,000 characters of any script, and more. */
+const MAX_STORE_KEY_BYTES = 65_536;
 
 /**
- * A key is a well-formed, non-empty string of at most 8 KiB: a lone surrogate would meet another key in UTF-8.
+ * A key is a well-formed, non-empty string of at most `maxBytes`: a lone surrogate would meet another key in UTF-8.
  *
  * @throws TypeError for what isn't a well-formed string, RangeError for one that is empty or too long
  */
-export function checkKey(name: string, key: unknown): asserts key is string {
+export function checkKey(name: string, key: unknown, maxBytes: number = MAX_KEY_BYTES): asserts key is string {
   if (typeof key !== 'string') refuse(name, 'a string', key);
   if (key.length === 0) throw new RangeError(`Expected \`${name}\` to be a non-empty string, got ''`);
-  if (key.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(key) > MAX_KEY_BYTES) {
-    throw new RangeError(`Expected \`${name}\` to be at most ${MAX_KEY_BYTES} bytes of UTF-8, got ${Buffer.byteLength(key)}`);
+  if (key.length * 3 > maxBytes && Buffer.byteLength(key) > maxBytes) {
+    throw new RangeError(`Expected \`${name}\` to be at most ${maxBytes} bytes of UTF-8, got ${Buffer.byteLength(key)}`);
   }
   if (!key.isWellFormed()) throw new TypeError(`Expected \`${name}\` to be well-formed Unicode, got a lone surrogate`);
+}
+
+/** `checkKey` for the key of an entry in a store: at most 64 KiB. */
+export function checkStoreKey(key: unknown): asserts key is string {
+  checkKey('key', key, MAX_STORE_KEY_BYTES);
 }

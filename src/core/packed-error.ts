@@ -35,12 +35,14 @@ export interface ErrorSummary {
   readonly name: string;
   readonly message: string;
   readonly code?: string;
+  /** Of a failure between this process and Redis: `connection`, `timeout`, `out-of-memory`, … (docs/fleet.md lists them). */
+  readonly kind?: string;
   /** When it was met: Unix time in seconds. */
   readonly time: number;
 }
 
 /** @param at Unix time in milliseconds */
-export function summarize(error: Error, at: number): ErrorSummary {
+export function summarize(error: Error, at: number, kind?: string): ErrorSummary {
   const { name, message, code } = packError(error);
-  return { name, message, ...(code === undefined ? {} : { code }), time: at / 1000 };
+  return { name, message, ...(code === undefined ? {} : { code }), ...(kind === undefined ? {} : { kind }), time: at / 1000 };
 }

@@ -1,7 +1,8 @@
 import type { CacheEntry } from './entry.js';
 
 /**
- * Told of something found under a key that is no entry (corrupt, foreign, too large), where the answer is that of an absent key.
+ * Told of something found under a key that is no entry (corrupt, foreign, too large), where the answer is that of an absent key; and by a store of
+ * several tiers, of one that failed and was passed over.
  * `isReported`: somebody has heard of it, so that it is only to be counted; otherwise whoever passed the listener reports it.
  */
 export type OnFault = (error: Error, isReported: boolean) => void;

@@ -9,10 +9,10 @@ import { AdvancedCachingError, StoreError, WireFormatError } from '../core/error
 
 export const UID: number | undefined = process.geteuid?.();
 
-// Windows has neither of the two flags. O_NONBLOCK: opening a FIFO must not wait for its other end.
-const SAFE = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
-const READ = constants.O_RDONLY | SAFE;
-const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | SAFE;
+/** No symbolic link is followed, and the other end of a FIFO not waited for. Windows has neither of the two flags. */
+export const SAFE_OPEN: number = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+const READ = constants.O_RDONLY | SAFE_OPEN;
+const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | SAFE_OPEN;
 
 /** Temporary files that this thread is writing now. */
 const inFlight = new Set<string>();

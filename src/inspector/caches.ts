@@ -1,7 +1,8 @@
 /** The cached functions of this thread, in figures. */
 import { type CacheListing, listings } from '../cache/listing.js';
 import type { CacheStorage } from '../core/store.js';
-import { InMemoryMetrics, type MetricsStats } from '../metrics/in-memory.js';
+import { InMemoryMetrics } from '../metrics/in-memory.js';
+import type { MetricsStats } from '../metrics/stats.js';
 import { ChainCache } from '../stores/chain.js';
 import { InMemCache } from '../stores/in-mem.js';
 import { shortHash } from './identity.js';

@@ -120,6 +120,6 @@ async function refresh(key: string): Promise<Outcome> {
 
 async function value(key: string): Promise<Outcome> {
   const mirror = [...mirrors].find((one) => one.status().key === key);
-  const found = mirror ? mirror() : await writerOf(key)?.read();
+  const found = typeof mirror === 'function' ? mirror() : await writerOf(key)?.read();
   return found === undefined ? nothing('value of that key') : { isDone: true, text: preview(found) };
 }

@@ -1,5 +1,5 @@
 import { KeyTemplateError } from '../core/errors.js';
-import { checkKey, refuse, show } from '../core/options.js';
+import { checkStoreKey, refuse, show } from '../core/options.js';
 import { escaper } from './escape.js';
 import { type Placeholder, resolvePlaceholders } from './placeholders.js';
 import { parseTemplate } from './template.js';
@@ -8,18 +8,29 @@ import { textOf } from './text.js';
 /** What an option called `key` takes: a template, or a function of the same arguments as the cached function's. */
 export type KeyOption = string | ((...args: never[]) => string);
 
+/** Where a placeholder's value is: an argument, or a property of one. */
+export type Place = Pick<Placeholder, 'argument' | 'property'>;
+
 /** A template, made ready for one function. */
 export interface KeyPlan {
   /** The key, where it doesn't depend on the arguments. */
   readonly fixed: string | undefined;
-  /** The arguments that alone decide the key, where each placeholder is a whole argument. */
-  readonly positions: readonly number[] | undefined;
+  /** The key function, where there is one. What it makes is a key only once `keyMade` has seen it. */
+  readonly fn: ((...args: unknown[]) => unknown) | undefined;
+  /** The values that alone decide the key, in the order of the placeholders; `undefined` for a key function. */
+  readonly places: readonly Place[] | undefined;
   /**
-   * The key of these arguments, not checked: for looking one up, since no store holds a bad key.
+   * The values at the places; a key function's are the arguments.
    *
-   * @throws KeyTemplateError for arguments that don't fill the template
+   * @throws KeyTemplateError where there is no object to take a property from
    */
-  build(args: ArrayLike<unknown>): string;
+  values(args: ArrayLike<unknown>): ArrayLike<unknown>;
+  /**
+   * The key of these values, not checked: for looking one up, since no store holds a bad key.
+   *
+   * @throws KeyTemplateError for values that don't fill the template
+   */
+  join(values: ArrayLike<unknown>): string;
   /**
    * The key of these arguments.
    *
@@ -32,7 +43,7 @@ export interface KeyPlan {
 export function checkKeyOption(key: unknown): asserts key is KeyOption {
   if (typeof key === 'function') return;
   if (typeof key !== 'string') refuse('key', 'a key template or a function', key);
-  if (parseTemplate(key).names.length === 0) checkKey('key', key);
+  if (parseTemplate(key).names.length === 0) checkStoreKey(key);
 }
 
 /**
@@ -44,66 +55,67 @@ export function compileKey(key: KeyOption, fn: (...args: never[]) => unknown, pa
   if (typeof key === 'function') return fromFunction(key as (...args: unknown[]) => unknown);
   const template = parseTemplate(key);
   const placeholders = resolvePlaceholders(template, key, fn, params);
-  if (placeholders.length === 0) return plan(key, [], () => key);
-  const positions = placeholders.every((one) => one.property === undefined) ? placeholders.map((one) => one.argument) : undefined;
-  return plan(undefined, positions, builder(template.texts, placeholders, key));
+  if (placeholders.length === 0) return plan({ fixed: key, fn: undefined, places: [], values: same, join: () => key });
+  // The usual template takes the arguments as they come: they are the values, and nothing is copied.
+  const inOrder = placeholders.every((one, i) => one.property === undefined && one.argument === i);
+  const values = inOrder ? same : (args: ArrayLike<unknown>): unknown[] => placeholders.map((one) => valueOf(args, one, key));
+  return plan({ fixed: undefined, fn: undefined, places: placeholders, values, join: joiner(template.texts, placeholders, key) });
 }
 
-function plan(fixed: string | undefined, positions: readonly number[] | undefined, build: (args: ArrayLike<unknown>) => string): KeyPlan {
+function same(args: ArrayLike<unknown>): ArrayLike<unknown> {
+  return args;
+}
+
+function plan(parts: Omit<KeyPlan, 'keyOf'>): KeyPlan {
   return {
-    fixed,
-    positions,
-    build,
+    ...parts,
     keyOf(args) {
-      const key = build(args);
-      checkKey('key', key);
+      const key = parts.join(parts.values(args));
+      checkStoreKey(key);
       return key;
     },
   };
 }
 
-function fromFunction(key: (...args: unknown[]) => unknown): KeyPlan {
-  const build = (args: ArrayLike<unknown>): string => {
-    const made = Reflect.apply(key, undefined, args);
-    if (typeof made !== 'string') throw new KeyTemplateError(`Expected the key function to answer a string, got ${show(made)}`);
-    return made;
-  };
-  return plan(undefined, undefined, build);
+function fromFunction(fn: (...args: unknown[]) => unknown): KeyPlan {
+  const join = (args: ArrayLike<unknown>): string => keyMade(Reflect.apply(fn, undefined, args));
+  return plan({ fixed: undefined, fn, places: undefined, values: same, join });
 }
 
-function builder(texts: readonly string[], placeholders: readonly Placeholder[], source: string): (args: ArrayLike<unknown>) => string {
+/** @throws KeyTemplateError for what a key function made that isn't a string */
+export function keyMade(made: unknown): string {
+  if (typeof made !== 'string') throw new KeyTemplateError(`Expected the key function to answer a string, got ${show(made)}`);
+  return made;
+}
+
+function joiner(texts: readonly string[], placeholders: readonly Placeholder[], source: string): KeyPlan['join'] {
   const [head, middle, tail] = texts as [string, string, string];
-  const read = placeholders.map((placeholder) => reader(placeholder, source));
-  const [first, second] = read as [Reader, Reader];
-  if (read.length === 1) return (args) => head + first(args) + middle;
+  const [first, second] = placeholders as [Placeholder, Placeholder];
+  if (placeholders.length === 1) return (values) => head + text(values[0], first, source) + middle;
   const { escape } = escaper(texts.slice(1, -1), source);
-  const safe = (value: string | number): string | number => (typeof value === 'number' ? value : escape(value));
-  if (read.length === 2) return (args) => head + safe(first(args)) + middle + safe(second(args)) + tail;
-  return (args) => {
+  const safe = (value: unknown, placeholder: Placeholder): string | number => {
+    const made = text(value, placeholder, source);
+    return typeof made === 'number' ? made : escape(made);
+  };
+  if (placeholders.length === 2) return (values) => head + safe(values[0], first) + middle + safe(values[1], second) + tail;
+  return (values) => {
     let key: string = head;
-    for (let i = 0; i < read.length; i++) key += `${safe((read[i] as Reader)(args))}${texts[i + 1]}`;
+    for (let i = 0; i < placeholders.length; i++) key += `${safe(values[i], placeholders[i] as Placeholder)}${texts[i + 1]}`;
     return key;
   };
 }
 
-/** Answers a text, or a whole number from 0 on: its text is digits, which never need escaping. */
-type Reader = (args: ArrayLike<unknown>) => string | number;
+/** A text, or a whole number from 0 on: its text is digits, which never need escaping. */
+function text(value: unknown, placeholder: Placeholder, source: string): string | number {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' && value >>> 0 === value) return value;
+  return textOrDefault(value, placeholder, source);
+}
 
-function reader(placeholder: Placeholder, source: string): Reader {
+function valueOf(args: ArrayLike<unknown>, placeholder: Placeholder, source: string): unknown {
   const { argument, property } = placeholder;
-  if (property !== undefined) {
-    return (args) => {
-      const object = args[argument] as Record<string, unknown> | undefined;
-      const value = typeof object === 'object' && object !== null ? object[property] : propertyOf(object, property, placeholder, source);
-      return typeof value === 'string' ? value : textOrDefault(value, placeholder, source);
-    };
-  }
-  return (args) => {
-    const value = args[argument];
-    if (typeof value === 'string') return value;
-    if (typeof value === 'number' && value >>> 0 === value) return value;
-    return textOrDefault(value, placeholder, source);
-  };
+  const value = args[argument];
+  return property === undefined ? value : propertyOf(value, property, placeholder, source);
 }
 
 function propertyOf(object: unknown, property: string, placeholder: Placeholder, source: string): unknown {

@@ -71,6 +71,27 @@ export interface LinkStatus {
   /** While leading: how many readers listen. */
   readonly readers: number;
   readonly lastError: Error | undefined;
+  /** When that was: Unix milliseconds. */
+  readonly lastErrorAt?: number | undefined;
+  /** Milliseconds from the load of the last snapshot to its being handed over here; `undefined` for the first. */
+  readonly lag?: number | undefined;
+
+  // Links through Redis tell besides:
+
+  /** Of what kind the last error is. */
+  readonly lastErrorKind?: string | undefined;
+  /** Who wrote what is stored; `''` for a writer without a lease. While leading: this candidate's id. */
+  readonly writer?: string | undefined;
+  /** For how many milliseconds the writer has its role if nothing more is heard of it; `undefined` where nobody has it. */
+  readonly leaseLeft?: number | undefined;
+  /** Whether announcements are heard now, and polls are only a precaution. */
+  readonly isSubscribed?: boolean;
+  /** How many times Redis was asked what it has. */
+  readonly polls?: number;
+  /** How many snapshots were fetched. */
+  readonly pulls?: number;
+  /** How many announcements were heard. */
+  readonly announcements?: number;
 }
 
 /** What a follower tells. A callback that throws is reported, and hurts nobody. */

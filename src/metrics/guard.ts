@@ -1,4 +1,4 @@
-import type { MetricsCollector } from '../core/metrics.js';
+import type { LoadTrace, MetricsCollector } from '../core/metrics.js';
 import { refuse } from '../core/options.js';
 import { type OnError, report } from '../core/report.js';
 
@@ -22,7 +22,13 @@ export function checkMetrics(value: unknown): asserts value is MetricsCollector 
   }
 }
 
-const guarded = new WeakSet<MetricsCollector>();
+/** The collectors behind the guards. */
+const guarded = new WeakMap<MetricsCollector, MetricsCollector>();
+
+/** The collector itself, behind a guard or not. */
+export function unguarded(collector: MetricsCollector): MetricsCollector {
+  return guarded.get(collector) ?? collector;
+}
 
 /**
  * A collector whose faults never reach a caller: the first error of each guard is reported (`onError`, or a process warning), the
@@ -47,6 +53,48 @@ export function guardMetrics(collector: MetricsCollector, onError?: OnError): Me
       }
     };
   }
-  guarded.add(guard);
+  if (typeof collector.traceLoad === 'function') {
+    guard.traceLoad = (cacheName) => {
+      try {
+        const trace = collector.traceLoad?.(cacheName);
+        return trace && guardTrace(trace, fail);
+      } catch (error) {
+        fail(error);
+        return undefined;
+      }
+    };
+  }
+  guarded.set(guard, collector);
   return guard;
+}
+
+/** The load runs once, and its outcome is the caller's, whatever the tracer does. */
+function guardTrace(trace: LoadTrace, fail: (error: unknown) => void): LoadTrace {
+  return {
+    run<T>(load: () => T): T {
+      let outcome: { readonly value: T } | { readonly error: unknown } | undefined;
+      const once = (): T => {
+        try {
+          outcome ??= { value: load() };
+        } catch (error) {
+          outcome = { error };
+        }
+        if (outcome && 'value' in outcome) return outcome.value;
+        throw (outcome as { error: unknown }).error;
+      };
+      try {
+        trace.run(once);
+      } catch (error) {
+        if (!(outcome && 'error' in outcome && outcome.error === error)) fail(error);
+      }
+      return once();
+    },
+    end(outcome) {
+      try {
+        trace.end(outcome);
+      } catch (error) {
+        fail(error);
+      }
+    },
+  };
 }

@@ -14,6 +14,8 @@ export interface SharedAccess {
   copyIn(target: Uint8Array, source: Uint8Array): void;
   /** A plain copy out of shared memory, into fresh private bytes. */
   copyOut(source: Uint8Array): Uint8Array;
+  /** Words for plain reads. What is read through them counts once the slot is validated, and as a place to look at only within bounds. */
+  view(buffer: SharedArrayBuffer, byteOffset: number, length: number): Int32Array;
 }
 
 export const direct: SharedAccess = {
@@ -33,4 +35,5 @@ export const direct: SharedAccess = {
     copy.set(source);
     return copy;
   },
+  view: (buffer, byteOffset, length) => new Int32Array(buffer, byteOffset, length),
 };

@@ -13,7 +13,7 @@
  */
 import { BroadcastChannel, getEnvironmentData, setEnvironmentData, threadId } from 'node:worker_threads';
 import { systemClock } from '../core/clock.js';
-import { onThreadDeath } from './deaths.js';
+import { onThreadDeath } from '../core/deaths.js';
 import { freeDead, holderOf, openRing, type Ring } from './layout.js';
 import { newestMeta } from './protocol.js';
 

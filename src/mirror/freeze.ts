@@ -4,6 +4,7 @@
  */
 export function deepFreeze<T>(value: T): T {
   if (!freezable(value)) return value;
+  if (isFlat(value)) return Object.freeze(value);
   const open: object[] = [value];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (Object.isFrozen(next)) continue;
@@ -24,6 +25,16 @@ export function deepFreeze<T>(value: T): T {
   function enqueue(candidate: unknown): void {
     if (freezable(candidate)) open.push(candidate);
   }
+}
+
+/** A plain object of primitives, as most records are. */
+function isFlat(value: object): boolean {
+  if (value.constructor !== Object) return false;
+  for (const name in value) {
+    const inner = (value as Record<string, unknown>)[name];
+    if (typeof inner === 'object' && inner !== null) return false;
+  }
+  return true;
 }
 
 function freezable(value: unknown): value is object {

@@ -77,8 +77,8 @@ const BYTE_ORDER_VALUE = 0x01020304;
 export const ringStates = ['initializing', 'live', 'interrupted', 'closed'] as const;
 export type RingState = (typeof ringStates)[number];
 
-/** Whose numbers a ring's snapshots have: this process's own, or those of all processes of the host. */
-const ringScopes = ['process', 'host'] as const;
+/** Whose numbers a ring's snapshots have: this process's own, or those of all processes of the host, or of the fleet. */
+const ringScopes = ['process', 'host', 'fleet'] as const;
 export type RingScope = (typeof ringScopes)[number];
 
 /** A ring of snapshots in shared memory, with the view through which its words are touched. */
@@ -94,8 +94,8 @@ export interface Ring {
   readonly born: number;
 }
 
-/** Of a serializer, in a slot. 0 is a custom one, which the reader must bring itself. */
-const CODECS = ['', 'json', 'v8', 'msgpack', 'protobuf'];
+/** Of a serializer, in a slot. 0 is a custom one, which the reader must bring itself; `keyed` is the layout of keyed/layout.ts. */
+const CODECS = ['', 'json', 'v8', 'msgpack', 'protobuf', 'keyed'];
 
 /** Node 20 reserves no more for one buffer. */
 const MAX_RESERVED = 2 ** 32;

@@ -3,11 +3,11 @@ import { SnapshotTooLargeError, WireFormatError } from '../core/errors.js';
 import { report, toError, type OnError } from '../core/report.js';
 import type { Serializer } from '../core/serializer.js';
 import { isNewer, type SnapshotMeta } from '../core/snapshot.js';
-import { isSerializerName, serializers } from '../serializers/resolve.js';
 import { direct, type SharedAccess } from './access.js';
 import { deepFreeze } from './freeze.js';
 import { type Ring, type RingScope, VERSION } from './layout.js';
 import { confirmedAfter, type Taken, take } from './protocol.js';
+import { serializerFor } from './serializer-for.js';
 
 export interface ReaderOptions {
   /** What the errors call it. */
@@ -130,7 +130,7 @@ export function createReader<T>(options: ReaderOptions): Reader<T> {
     }
     let decoded: T;
     try {
-      const serializer = serializerFor(taken.meta.codec);
+      const serializer = serializerFor(key, taken.meta.codec, options.serializer);
       counts.decodes++;
       decoded = serializer.loads(taken.bytes) as T;
       if (freeze) deepFreeze(decoded);
@@ -166,18 +166,6 @@ export function createReader<T>(options: ReaderOptions): Reader<T> {
   function tell(error: Error): void {
     problem = { error, at: clock.wall() };
     report(error, options.onError, `the mirror of '${key}'`);
-  }
-
-  function serializerFor(codec: string): Serializer {
-    const own = options.serializer;
-    if (own === undefined) {
-      if (isSerializerName(codec)) return serializers[codec];
-      throw new WireFormatError(`Snapshots of '${key}' have a custom format: pass its \`serializer\` to bg.read`);
-    }
-    if (own.name !== undefined && codec !== '' && own.name !== codec) {
-      throw new WireFormatError(`Snapshots of '${key}' are in the format '${codec}', got a \`serializer\` for '${own.name}'`);
-    }
-    return own;
   }
 
   return {

@@ -13,12 +13,13 @@
  *    (or a copy) is being written its key has a tail in `#tails`: no copy is written then, and the next change waits. So the
  *    tiers see the changes of one key in one order.
  * 3. Concurrent misses of a key in the first tier share one lookup of the others, and so one backfill.
- * 4. Whatever a tier fails to do is counted and reported, and the tier passed over. So is what it found and couldn't read.
+ * 4. Whatever a tier fails to do is counted and reported, and the tier passed over. So is what it found and couldn't read. Of a read, the `onFault` of
+ *    its caller hears too: that one's own counts have it as well.
  */
 import type { Clock } from '../core/clock.js';
 import { toSeconds } from '../core/duration.js';
 import type { CacheEntry } from '../core/entry.js';
-import { checkKey, refuse } from '../core/options.js';
+import { checkStoreKey, refuse } from '../core/options.js';
 import { type CacheStorage, type OnFault, type SyncCacheStorage, isCacheStorage } from '../core/store.js';
 import { type Answer, allOf, andThen } from '../concurrency/answer.js';
 import { type Flight, SingleFlight } from '../concurrency/single-flight.js';
@@ -89,13 +90,15 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
       try {
         value = first.store.get(key);
       } catch (error) {
-        checkKey('key', key);
-        first.failed('get', error);
+        checkStoreKey(key);
+        first.failed('get', error, onFault);
       }
       if (value !== undefined) return value as AnswerOf<S, unknown>;
     }
-    checkKey('key', key);
-    const answer = first.isSync ? undefined : first.ask<unknown>('get', (store) => store.get(key, first.faults(onFault)), undefined);
+    checkStoreKey(key);
+    const answer = first.isSync
+      ? undefined
+      : first.ask<unknown>('get', (store) => store.get(key, first.faults(onFault)), undefined, onFault);
     return andThen(answer, (value) => {
       if (value !== undefined) return value;
       return andThen(this.#lookup(key, onFault), (entry) => (entry && this.#isFresh(entry) ? entry.value : undefined));
@@ -103,15 +106,15 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
   }
 
   getEntry(key: string, onFault?: OnFault): AnswerOf<S, CacheEntry | undefined> {
-    checkKey('key', key);
+    checkStoreKey(key);
     return andThen(
-      this.#first.ask('get', (store) => store.getEntry(key, this.#first.faults(onFault)), undefined),
+      this.#first.ask('get', (store) => store.getEntry(key, this.#first.faults(onFault)), undefined, onFault),
       (mine) => (mine && this.#isFresh(mine) ? mine : andThen(this.#lookup(key, onFault), (other) => fresher(mine, other))),
     ) as AnswerOf<S, CacheEntry | undefined>;
   }
 
   exists(key: string): AnswerOf<S, boolean> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const from = (level: number): Answer<boolean> => {
       const tier = this.#tiers[level];
       if (!tier) return false;
@@ -124,9 +127,9 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
   }
 
   getMany(keys: readonly string[], onFault?: OnFault): AnswerOf<S, Map<string, unknown>> {
-    for (const key of keys) checkKey('key', key);
+    for (const key of keys) checkStoreKey(key);
     return andThen(
-      this.#first.ask('get', (store) => store.getMany(keys, this.#first.faults(onFault)), new Map<string, unknown>()),
+      this.#first.ask('get', (store) => store.getMany(keys, this.#first.faults(onFault)), new Map<string, unknown>(), onFault),
       (mine) => {
         const missing = [...new Set(keys)].filter((key) => !mine.has(key));
         if (missing.length === 0 || this.#tiers.length === 1) return mine;
@@ -144,7 +147,7 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
   }
 
   set(key: string, value: unknown, ttl: number): AnswerOf<S, void> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const seconds = toSeconds(ttl, 'ttl');
     return this.#change([key], () => this.#all('set', (store, cap) => store.set(key, value, Math.min(seconds, cap)))) as AnswerOf<S, void>;
   }
@@ -152,13 +155,13 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
   setMany(items: ReadonlyMap<string, unknown>, ttl: number): AnswerOf<S, void> {
     const seconds = toSeconds(ttl, 'ttl');
     const keys = [...items.keys()];
-    for (const key of keys) checkKey('key', key);
+    for (const key of keys) checkStoreKey(key);
     return this.#change(keys, () => this.#all('set', (store, cap) => store.setMany(items, Math.min(seconds, cap)))) as AnswerOf<S, void>;
   }
 
   /** @throws TypeError for an entry whose moments aren't numbers, RangeError for a `hold` that isn't a duration */
   setEntry(key: string, entry: CacheEntry, hold = 0): AnswerOf<S, void> {
-    checkKey('key', key);
+    checkStoreKey(key);
     for (const moment of ['freshUntil', 'createdAt'] as const) {
       if (typeof entry[moment] !== 'number' || Number.isNaN(entry[moment]))
         refuse(`entry.${moment}`, 'a Unix time in seconds', entry[moment]);
@@ -175,7 +178,7 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
    * is taken
    */
   setIfNotExists(key: string, value: unknown, ttl: number): AnswerOf<S, boolean> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const seconds = Math.min(toSeconds(ttl, 'ttl'), this.#deepest.cap);
     return this.#change([key], () => {
       const createdAt = this.#now();
@@ -187,7 +190,7 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
 
   /** Answers whether any tier had it. A tier that can't be reached keeps it: that is reported, and the key may come back from there. */
   delete(key: string): AnswerOf<S, boolean> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const answers = (): Answer<boolean> =>
       andThen(allOf(this.#tiers.map((tier) => tier.ask('delete', (store) => store.delete(key), false))), (had) => had.includes(true));
     return this.#change([key], answers) as AnswerOf<S, boolean>;
@@ -269,7 +272,7 @@ export class ChainCache<S extends CacheStorage = CacheStorage> implements CacheS
     const tier = this.#tiers[level];
     if (!tier || keys.length === 0) return found;
     return andThen(
-      tier.ask('get', (store) => entriesOf(store, keys, tier.faults(onFault)), undefined),
+      tier.ask('get', (store) => entriesOf(store, keys, tier.faults(onFault)), undefined, onFault),
       (entries) => {
         for (const [key, entry] of entries ?? []) {
           const known = found.get(key);

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../core/clock.js';
 import { toSeconds } from '../core/duration.js';
 import type { CacheEntry } from '../core/entry.js';
-import { checkCount, checkKey, checkOptions, refuse } from '../core/options.js';
+import { checkCount, checkStoreKey, checkOptions, refuse } from '../core/options.js';
 import type { SyncCacheStorage } from '../core/store.js';
 import { NodeTable } from './node-table.js';
 
@@ -59,7 +59,7 @@ export class InMemCache implements SyncCacheStorage {
     const node = this.#table.nodes.get(key);
     // What is in the table was checked when it came; only a miss may be a bad key.
     if (node === undefined) {
-      checkKey('key', key);
+      checkStoreKey(key);
       return undefined;
     }
     if (!this.#table.isFresh(node)) return undefined;
@@ -68,14 +68,14 @@ export class InMemCache implements SyncCacheStorage {
   }
 
   set(key: string, value: unknown, ttl: number): void {
-    checkKey('key', key);
+    checkStoreKey(key);
     const seconds = toSeconds(ttl, 'ttl');
     const wall = this.#table.wall();
     this.#table.put(key, value, seconds, seconds, wall + seconds, wall);
   }
 
   delete(key: string): boolean {
-    checkKey('key', key);
+    checkStoreKey(key);
     const held = this.#table.held(key) !== undefined;
     const node = this.#table.nodes.get(key);
     if (node) this.#table.remove(node);
@@ -83,13 +83,13 @@ export class InMemCache implements SyncCacheStorage {
   }
 
   exists(key: string): boolean {
-    checkKey('key', key);
+    checkStoreKey(key);
     const node = this.#table.nodes.get(key);
     return node !== undefined && this.#table.isFresh(node);
   }
 
   getEntry(key: string): CacheEntry | undefined {
-    checkKey('key', key);
+    checkStoreKey(key);
     const node = this.#table.held(key);
     if (node === undefined) return undefined;
     node.visited = 1;
@@ -98,7 +98,7 @@ export class InMemCache implements SyncCacheStorage {
 
   /** @throws TypeError for an entry whose moments aren't numbers, RangeError for a `hold` that isn't a duration */
   setEntry(key: string, entry: CacheEntry, hold = 0): void {
-    checkKey('key', key);
+    checkStoreKey(key);
     const { value, freshUntil, createdAt } = entry;
     if (typeof freshUntil !== 'number' || Number.isNaN(freshUntil)) refuse('entry.freshUntil', 'a Unix time in seconds', freshUntil);
     if (typeof createdAt !== 'number' || Number.isNaN(createdAt)) refuse('entry.createdAt', 'a Unix time in seconds', createdAt);
@@ -116,7 +116,7 @@ export class InMemCache implements SyncCacheStorage {
   getMany(keys: readonly string[]): Map<string, unknown> {
     const found = new Map<string, unknown>();
     for (const key of keys) {
-      checkKey('key', key);
+      checkStoreKey(key);
       const node = this.#table.nodes.get(key);
       if (node === undefined || !this.#table.isFresh(node)) continue;
       node.visited = 1;
@@ -127,7 +127,7 @@ export class InMemCache implements SyncCacheStorage {
 
   setMany(items: ReadonlyMap<string, unknown>, ttl: number): void {
     toSeconds(ttl, 'ttl');
-    for (const key of items.keys()) checkKey('key', key);
+    for (const key of items.keys()) checkStoreKey(key);
     for (const [key, value] of items) this.set(key, value, ttl);
   }
 

@@ -1,10 +1,11 @@
-import { performance } from 'node:perf_hooks';
 import type { CacheEntry } from '../core/entry.js';
 import type { MetricsCollector } from '../core/metrics.js';
 import { refuse } from '../core/options.js';
 import { report } from '../core/report.js';
 import { type CacheStorage, type OnFault, type SyncCacheStorage, isCacheStorage, isSyncCacheStorage } from '../core/store.js';
-import { checkMetrics, guardMetrics } from '../metrics/guard.js';
+import { checkMetrics } from '../metrics/guard.js';
+import { Probe } from '../metrics/probe.js';
+import { InMemCache } from './in-mem.js';
 
 /** What a method of the wrapped store answers: a value at once, or a Promise of it. */
 type Answer<S extends CacheStorage, M extends Exclude<keyof CacheStorage, 'getEntries'>> = ReturnType<S[M]>;
@@ -19,12 +20,13 @@ type Entries<S extends CacheStorage> = S extends SyncCacheStorage
  *
  * | operation | records |
  * |---|---|
- * | `get` `getEntry` | a hit or a miss, and the latency |
+ * | `get` `getEntry` | a hit or a miss, and the latency (of a synchronous store by sampling, where the collector has an option for that) |
  * | `getMany` `getEntries` | a hit or a miss a key, and one latency |
  * | `set` `setEntry` `setIfNotExists` (when it did set) | a set, and the latency |
  * | `setMany` | a set a key, and one latency |
  * | `delete` | a delete, and the latency |
  * | `exists` `clear` | the latency |
+ * | a change of an `InMemCache` | how many entries it has; with `maxBytes` its bytes too |
  *
  * @example
  * const l1 = new InstrumentedStorage(new InMemCache(), metrics, 'L1:memory');
@@ -34,7 +36,7 @@ export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implemen
   /** There when the store has it. */
   readonly getEntries?: (keys: readonly string[], onFault?: OnFault) => Entries<S>;
   readonly #store: S;
-  readonly #metrics: MetricsCollector;
+  readonly #probe: Probe;
   readonly #name: string;
 
   /** @throws TypeError for a store, a collector or a name that isn't one */
@@ -43,7 +45,7 @@ export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implemen
     checkMetrics(metrics);
     if (typeof name !== 'string' || name === '') refuse('name', 'a non-empty string', name);
     this.#store = store;
-    this.#metrics = guardMetrics(metrics);
+    this.#probe = new Probe(metrics, name, undefined);
     this.#name = name;
     if (store.getEntries) {
       this.getEntries = (keys, onFault) => this.#many(keys, () => store.getEntries?.(keys, this.#counted(onFault))) as Entries<S>;
@@ -52,18 +54,14 @@ export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implemen
   }
 
   get(key: string, onFault?: OnFault): Answer<S, 'get'> {
-    return this.#measure(
-      'get',
-      () => this.#store.get(key, this.#counted(onFault)),
-      (value) => this.#found(key, value !== undefined),
-    ) as Answer<S, 'get'>;
+    return this.#lookup(key, () => this.#store.get(key, this.#counted(onFault))) as Answer<S, 'get'>;
   }
 
   set(key: string, value: unknown, ttl: number): Answer<S, 'set'> {
     return this.#measure(
       'set',
       () => this.#store.set(key, value, ttl),
-      () => this.#metrics.recordSet(this.#name, { key }),
+      () => this.#probe.set(key),
     ) as Answer<S, 'set'>;
   }
 
@@ -71,7 +69,7 @@ export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implemen
     return this.#measure(
       'delete',
       () => this.#store.delete(key),
-      () => this.#metrics.recordDelete(this.#name, { key }),
+      () => this.#probe.deleted(key),
     ) as Answer<S, 'delete'>;
   }
 
@@ -80,21 +78,17 @@ export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implemen
   }
 
   getEntry(key: string, onFault?: OnFault): Answer<S, 'getEntry'> {
-    return this.#measure(
-      'get',
-      () => this.#store.getEntry(key, this.#counted(onFault)),
-      (entry) => this.#found(key, entry !== undefined),
-    ) as Answer<S, 'getEntry'>;
+    return this.#lookup(key, () => this.#store.getEntry(key, this.#counted(onFault))) as Answer<S, 'getEntry'>;
   }
 
   setEntry(key: string, entry: CacheEntry, hold?: number): Answer<S, 'setEntry'> {
     const run = (): unknown => this.#store.setEntry(key, entry, hold);
-    return this.#measure('set', run, () => this.#metrics.recordSet(this.#name, { key })) as Answer<S, 'setEntry'>;
+    return this.#measure('set', run, () => this.#probe.set(key)) as Answer<S, 'setEntry'>;
   }
 
   setIfNotExists(key: string, value: unknown, ttl: number): Answer<S, 'setIfNotExists'> {
     const count = (isSet: unknown): void => {
-      if (isSet === true) this.#metrics.recordSet(this.#name, { key });
+      if (isSet === true) this.#probe.set(key);
     };
     return this.#measure('set', () => this.#store.setIfNotExists(key, value, ttl), count) as Answer<S, 'setIfNotExists'>;
   }
@@ -105,7 +99,7 @@ export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implemen
 
   setMany(items: ReadonlyMap<string, unknown>, ttl: number): Answer<S, 'setMany'> {
     const count = (): void => {
-      for (const key of items.keys()) this.#metrics.recordSet(this.#name, { key });
+      for (const key of items.keys()) this.#probe.set(key);
     };
     return this.#measure('set', () => this.#store.setMany(items, ttl), count) as Answer<S, 'setMany'>;
   }
@@ -116,32 +110,42 @@ export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implemen
 
   #counted(onFault: OnFault | undefined): OnFault {
     return (error, isReported) => {
-      this.#metrics.recordError(this.#name, { operation: 'get', errorType: error.name });
+      this.#probe.error('get', error);
       if (onFault) onFault(error, isReported);
       else if (!isReported) report(error, undefined, `advanced-caching: the store ${this.#name} found what is no entry`);
     };
   }
 
-  #found(key: string, isHit: boolean): void {
-    if (isHit) this.#metrics.recordHit(this.#name, { key });
-    else this.#metrics.recordMiss(this.#name, { key });
+  #lookup(key: string, run: () => unknown): unknown {
+    const started = this.sync ? this.#probe.startLookup() : this.#probe.start();
+    return this.#watch('get', run, (value) => {
+      if (this.sync) this.#probe.lookedUp(started);
+      else this.#probe.latency('get', started);
+      this.#probe.count(key, value !== undefined);
+    });
   }
 
   #many(keys: readonly string[], run: () => unknown): unknown {
     return this.#measure('get', run, (found) => {
-      for (const key of keys) this.#found(key, (found as Map<string, unknown>).has(key));
+      for (const key of keys) this.#probe.count(key, (found as Map<string, unknown>).has(key), true);
     });
   }
 
   #measure(operation: string, run: () => unknown, count: (answer: unknown) => void = () => {}): unknown {
-    const started = performance.now();
-    const done = (answer: unknown): unknown => {
-      this.#metrics.recordLatency(this.#name, { operation, durationSeconds: (performance.now() - started) / 1000 });
+    const started = this.#probe.start();
+    return this.#watch(operation, run, (answer) => {
+      this.#probe.latency(operation, started);
       count(answer);
-      return answer;
-    };
+      if (operation !== 'get' && this.#store instanceof InMemCache) {
+        // Without a bound nothing is measured.
+        this.#probe.memory(this.#store.bytes > 0 ? this.#store.bytes : undefined, this.#store.size);
+      }
+    });
+  }
+
+  #watch(operation: string, run: () => unknown, done: (answer: unknown) => void): unknown {
     const failed = (error: unknown): never => {
-      this.#metrics.recordError(this.#name, { operation, errorType: error instanceof Error ? error.name : typeof error });
+      this.#probe.error(operation, error);
       throw error;
     };
     let answer: unknown;
@@ -150,6 +154,13 @@ export class InstrumentedStorage<S extends CacheStorage = CacheStorage> implemen
     } catch (error) {
       return failed(error);
     }
-    return answer instanceof Promise ? answer.then(done, failed) : done(answer);
+    if (answer instanceof Promise) {
+      return answer.then((value: unknown) => {
+        done(value);
+        return value;
+      }, failed);
+    }
+    done(answer);
+    return answer;
   }
 }

@@ -1,21 +1,21 @@
-import { constants } from 'node:fs';
-import { open, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, systemClock } from '../core/clock.js';
 import { toSeconds } from '../core/duration.js';
 import type { CacheEntry } from '../core/entry.js';
-import { StoreError, WireFormatError } from '../core/errors.js';
-import { checkBoolean, checkCount, checkFunction, checkKey, checkOneOf, checkOptions, refuse } from '../core/options.js';
+import { WireFormatError } from '../core/errors.js';
+import { checkBoolean, checkCount, checkFunction, checkStoreKey, checkOneOf, checkOptions, refuse } from '../core/options.js';
 import { type OnError, report } from '../core/report.js';
 import { DEFAULT_MAX_BYTES } from '../core/snapshot.js';
 import type { CacheStorage, OnFault } from '../core/store.js';
 import { Gate } from '../concurrency/gate.js';
-import { ForeignFileError, codeOf, identityOf, readOwned, replaceOwned, withTemporary } from '../files/owned.js';
+import { ForeignFileError, readOwned, replaceOwned, withTemporary } from '../files/owned.js';
 import { type SerializerOption, resolveSerializer } from '../serializers/resolve.js';
 import { HEADER_BYTES } from '../wire/entry.js';
 import { compress, decompress } from './file/compression.js';
 import { Folder } from './file/folder.js';
 import {
+  type Body,
   type Compression,
   type FileContent,
   LIFE_AT,
@@ -27,11 +27,17 @@ import {
 } from './file/layout.js';
 import { Sweeper } from './file/sweeper.js';
 import { EntryCodec } from './remote/entry-codec.js';
+import { type Seal, type SecretOption, sealOf } from './remote/seal.js';
 import { Tails } from './tails.js';
 
 export interface LocalFileCacheOptions {
   /** Default `'json'`. */
   readonly serializer?: SerializerOption;
+  /**
+   * Seals each file with an HMAC-SHA256 of its key and its bytes: what anybody else wrote, changed or moved is a miss, and neither inflated nor decoded.
+   * A string or a `Uint8Array` of 16 bytes or more; of several the first one seals and all are accepted, for the time of a change. Default: none.
+   */
+  readonly secret?: SecretOption;
   /** How new files are compressed; what is there is read whatever it is. Entries below 512 bytes stay as they are. Default `'gzip'`. */
   readonly compress?: Compression;
   /** Where the value's bytes are those in the file, only its times are written. Costs a read before each write. Default false. */
@@ -52,12 +58,11 @@ type Found =
 /** A file has a second name for a moment while it gets its first one, and a third while it is claimed. */
 const NAMES = 4;
 /** What a file may have besides its entry: the head, the longest key, and what a compression adds. */
-const EXTRA_BYTES = 16_384;
+const EXTRA_BYTES = 98_304;
 /** Files that are open at a time, in all stores of this thread: a thousand reads at once must not use up the process's descriptors. */
 const gate = new Gate(64);
 /** Another process holds the claim on a file for a few system calls. */
 const CLAIM_POLL_MS = 2;
-const READ_WRITE = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /**
  * A store in files, shared by the processes of this host: a file an entry, 0600 in 0700 directories. Any key is a valid one.
@@ -73,6 +78,7 @@ const READ_WRITE = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O
 export class LocalFileCache implements CacheStorage {
   readonly #folder: Folder;
   readonly #codec: EntryCodec;
+  readonly #seal: Seal | undefined;
   readonly #compression: Compression;
   readonly #dedupeWrites: boolean;
   readonly #limit: number;
@@ -86,7 +92,7 @@ export class LocalFileCache implements CacheStorage {
    */
   constructor(directory: string, options: LocalFileCacheOptions = {}) {
     if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) refuse('directory', 'a path', directory);
-    checkOptions('LocalFileCache', options, ['serializer', 'compress', 'dedupeWrites', 'maxBytes', 'onError', 'clock']);
+    checkOptions('LocalFileCache', options, ['serializer', 'secret', 'compress', 'dedupeWrites', 'maxBytes', 'onError', 'clock']);
     const { compress: compression = 'gzip', dedupeWrites = false, maxBytes = DEFAULT_MAX_BYTES, onError, clock = systemClock } = options;
     checkOneOf('compress', compression, ['gzip', 'none', 'brotli'] satisfies Compression[]);
     checkBoolean('dedupeWrites', dedupeWrites);
@@ -94,7 +100,9 @@ export class LocalFileCache implements CacheStorage {
     checkFunction('onError', onError);
     if (typeof clock?.wall !== 'function') refuse('clock', 'a Clock', clock);
     const serializer = resolveSerializer(options.serializer);
-    this.#codec = new EntryCodec('LocalFileCache', { serializer, maxBytes, onError });
+    // The whole file is sealed, times and all, and not the entry in it.
+    this.#codec = new EntryCodec('LocalFileCache', { serializer, seal: undefined, maxBytes, onError });
+    this.#seal = sealOf('file', options);
     this.#compression = compression;
     this.#dedupeWrites = dedupeWrites;
     this.#limit = maxBytes + EXTRA_BYTES;
@@ -129,13 +137,13 @@ export class LocalFileCache implements CacheStorage {
   }
 
   async getEntries(keys: readonly string[], onFault?: OnFault): Promise<Map<string, CacheEntry>> {
-    for (const key of keys) checkKey('key', key);
+    for (const key of keys) checkStoreKey(key);
     const entries = await Promise.all(keys.map(async (key) => [key, await this.getEntry(key, onFault)] as const));
     return new Map(entries.filter((pair): pair is [string, CacheEntry] => pair[1] !== undefined));
   }
 
   async set(key: string, value: unknown, ttl: number): Promise<void> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const seconds = toSeconds(ttl, 'ttl');
     const createdAt = this.#now();
     const freshUntil = createdAt + seconds;
@@ -144,37 +152,38 @@ export class LocalFileCache implements CacheStorage {
 
   async setMany(items: ReadonlyMap<string, unknown>, ttl: number): Promise<void> {
     toSeconds(ttl, 'ttl');
-    for (const key of items.keys()) checkKey('key', key);
+    for (const key of items.keys()) checkStoreKey(key);
     await Promise.all([...items].map(([key, value]) => this.set(key, value, ttl)));
   }
 
   /** @throws TypeError for an entry whose moments aren't numbers, RangeError for a `hold` that isn't a duration */
   async setEntry(key: string, entry: CacheEntry, hold = 0): Promise<void> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const { value, freshUntil, createdAt } = entry;
     const heldUntil = freshUntil + toSeconds(hold, 'hold');
     await this.#put(key, value, { freshUntil, createdAt, heldUntil });
   }
 
   async setIfNotExists(key: string, value: unknown, ttl: number): Promise<boolean> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const seconds = toSeconds(ttl, 'ttl');
     const createdAt = this.#now();
     const freshUntil = createdAt + seconds;
+    const life = { freshUntil, createdAt, heldUntil: freshUntil };
     const path = this.#folder.path(key);
     return this.#change(key, async () => {
       if (this.#isFresh(await this.#look(path, key))) return false;
-      const parts = await this.#encode(key, this.#bytesOf(value, freshUntil, createdAt), { freshUntil, createdAt, heldUntil: freshUntil });
-      return this.#inFolder(path, () => withTemporary(path, parts, (temporary) => this.#settle(path, key, temporary)));
+      const parts = await this.#encode(key, this.#bytesOf(key, value, life), life);
+      return this.#folder.write(path, () => withTemporary(path, parts, (temporary) => this.#settle(path, key, temporary)));
     });
   }
 
   async delete(key: string): Promise<boolean> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const path = this.#folder.path(key);
     return this.#change(key, async () => {
       const found = await this.#look(path, key);
-      return (await removed(path)) && found?.content !== undefined && this.#now() < found.content.life.heldUntil;
+      return (await this.#folder.delete(path)) && found?.content !== undefined && this.#now() < found.content.life.heldUntil;
     });
   }
 
@@ -206,7 +215,7 @@ export class LocalFileCache implements CacheStorage {
 
   /** The file of a key while it is held. One that is over is deleted. */
   async #read(key: string, onFault: OnFault | undefined): Promise<FileContent | undefined> {
-    checkKey('key', key);
+    checkStoreKey(key);
     const path = this.#folder.path(key);
     return gate.run(async () => {
       const found = await this.#look(path, key);
@@ -229,7 +238,7 @@ export class LocalFileCache implements CacheStorage {
       const file = await readOwned(path, this.#limit, NAMES);
       if (!file) return undefined;
       identity = file.identity;
-      const content = decodeFile(file.bytes);
+      const content = decodeFile(this.#seal ? this.#seal.open(key, file.bytes) : file.bytes);
       if (content.key !== key) throw new WireFormatError('A file of LocalFileCache holds another key than the one it is named after');
       this.#codec.checkSize(content.body.length);
       return { identity, content };
@@ -243,7 +252,7 @@ export class LocalFileCache implements CacheStorage {
     }
   }
 
-  async #entry({ body, life }: FileContent, onFault: OnFault | undefined): Promise<CacheEntry | undefined> {
+  async #entry({ key, body, life }: FileContent, onFault: OnFault | undefined): Promise<CacheEntry | undefined> {
     let bytes: Uint8Array;
     try {
       bytes = await decompress(body);
@@ -251,52 +260,52 @@ export class LocalFileCache implements CacheStorage {
       this.#codec.fault(error as Error, onFault);
       return undefined;
     }
-    const entry = this.#codec.decode(bytes, onFault);
+    const entry = this.#codec.decode(key, bytes, onFault);
     return entry && { value: entry.value, freshUntil: life.freshUntil, createdAt: life.createdAt };
   }
 
-  #bytesOf(value: unknown, freshUntil: number, createdAt: number): Buffer {
-    return this.#codec.encode(this.#codec.payload(value), freshUntil, createdAt);
+  #bytesOf(key: string, value: unknown, { freshUntil, createdAt }: Life): Buffer {
+    return this.#codec.encode(key, this.#codec.payload(value), freshUntil, createdAt);
   }
 
   async #encode(key: string, bytes: Buffer, life: Life): Promise<Uint8Array[]> {
-    const body = await compress(bytes, this.#compression);
-    return [encodeHead(key, life, body), body.bytes];
+    return this.#parts(key, life, await compress(bytes, this.#compression));
+  }
+
+  #parts(key: string, life: Life, body: Body): Uint8Array[] {
+    const parts = [encodeHead(key, life, body), body.bytes];
+    return this.#seal ? [...parts, this.#seal.of(key, ...parts)] : parts;
   }
 
   async #put(key: string, value: unknown, life: Life): Promise<void> {
     const path = this.#folder.path(key);
     // Before anything is waited for: the caller may change the value afterwards.
-    const bytes = this.#bytesOf(value, life.freshUntil, life.createdAt);
+    const bytes = this.#bytesOf(key, value, life);
     await this.#change(key, async () => {
       if (!(life.heldUntil > this.#now())) {
-        await removed(path);
+        await this.#folder.delete(path);
         return;
       }
       if (this.#dedupeWrites && (await this.#prolong(path, key, bytes, life))) return;
       const parts = await this.#encode(key, bytes, life);
-      await this.#inFolder(path, () => replaceOwned(path, parts));
+      await this.#folder.write(path, () => replaceOwned(path, parts));
     });
     this.#sweeper.wrote();
   }
 
-  /** Where the file holds this very value, writes its times only; answers whether. */
+  /** Where the file holds this very value, writes its times only, or the file with the body that it has where they are sealed; answers whether. */
   async #prolong(path: string, key: string, bytes: Buffer, life: Life): Promise<boolean> {
     const found = await this.#look(path, key);
     if (!found?.content || found.content.body.length !== bytes.length) return false;
     const there = await decompress(found.content.body).catch(() => undefined);
     if (!there || !bytes.subarray(HEADER_BYTES).equals(there.subarray(HEADER_BYTES))) return false;
+    if (this.#seal) {
+      const parts = this.#parts(key, life, found.content.body);
+      await this.#folder.write(path, () => replaceOwned(path, parts));
+      return true;
+    }
     try {
-      const handle = await open(path, READ_WRITE);
-      try {
-        // Replaced since it was read: by a value that is not known to be this one.
-        if (identityOf(await handle.stat({ bigint: true })) !== found.identity) return false;
-        const times = encodeLife(life);
-        const { bytesWritten } = await handle.write(times, 0, times.length, LIFE_AT);
-        return bytesWritten === times.length;
-      } finally {
-        await handle.close();
-      }
+      return await this.#folder.overwrite(path, found.identity, encodeLife(life), LIFE_AT);
     } catch {
       // Whatever is in the way, the write of the whole file finds it too, or doesn't mind.
       return false;
@@ -315,32 +324,5 @@ export class LocalFileCache implements CacheStorage {
       if (found && (await this.#folder.replace(path, found.identity, temporary))) return true;
       if (found) await delay(CLAIM_POLL_MS);
     }
-  }
-
-  /** Writes in a directory that may not be there yet, or may have been taken away: then it is made anew, once. */
-  async #inFolder<T>(path: string, write: () => Promise<T>): Promise<T> {
-    this.#folder.ensure(path);
-    try {
-      return await write();
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw error;
-    }
-    this.#folder.ensure(path, true);
-    try {
-      return await write();
-    } catch (error) {
-      throw error instanceof StoreError ? error : new StoreError(`Can't write ${path}: ${codeOf(error)}`, { cause: error });
-    }
-  }
-}
-
-/** Deletes whatever is at the path; answers whether there was something. */
-async function removed(path: string): Promise<boolean> {
-  try {
-    await unlink(path);
-    return true;
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false;
-    throw new StoreError(`Can't delete ${path}: ${codeOf(error)}`, { cause: error });
   }
 }

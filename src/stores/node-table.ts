@@ -38,19 +38,20 @@ export class NodeTable {
   /** Read by `cache()` and by `InMemCache`; written only here. */
   readonly nodes: Map<string, Node> = new Map();
   readonly clock: Clock;
+  /** Whether the coarse clock may decide: it ticks in real time, under another clock it says nothing. */
+  readonly isSystem: boolean;
   readonly #bounds: Bounds;
   readonly #bounded: boolean;
-  readonly #sieve = new Sieve();
+  readonly #sieve = new Sieve<Node>();
   readonly #wheel: TimerWheel;
   readonly #memos = new Set<WeakRef<NodeMemo>>();
-  readonly #isSystem: boolean;
   #bytes = 0;
   #timer: Timer | undefined;
   #timerAt = Infinity;
 
   constructor(bounds: Bounds, clock: Clock) {
     this.clock = clock;
-    this.#isSystem = clock === systemClock;
+    this.isSystem = clock === systemClock;
     this.#bounds = bounds;
     this.#bounded = bounds.maxEntries !== Infinity || bounds.maxBytes !== Infinity;
     this.#wheel = new TimerWheel(this.now());
@@ -62,7 +63,7 @@ export class NodeTable {
 
   /** Monotonic seconds, exact. */
   now(): number {
-    return this.#isSystem ? exactNow() : this.clock.monotonic() / 1000;
+    return this.isSystem ? exactNow() : this.clock.monotonic() / 1000;
   }
 
   /** Unix seconds. */
@@ -103,8 +104,7 @@ export class NodeTable {
     node.promise = undefined;
     node.freshUntil = now + freshFor;
     node.heldUntil = now + heldFor;
-    // The coarse clock ticks in real time: under another clock it decides nothing.
-    node.hotUntil = this.#isSystem ? hotUntil(node.freshUntil) : -Infinity;
+    node.hotUntil = this.isSystem ? hotUntil(node.freshUntil) : -Infinity;
     node.wallFreshUntil = wallFreshUntil;
     node.createdAt = createdAt;
     this.#bytes += bytes - node.bytes;

@@ -24,6 +24,8 @@ export class Node {
   bytes: number;
   /** SIEVE's mark: 1 after a hit. A number, since storing one is a plain store. */
   visited: 0 | 1;
+  /** Who refreshes it now, as `cache()` knows itself: to it, the stale value is an answer that needs no other look. */
+  refresher: object | undefined;
   /** Towards the newer and the older neighbour in the eviction order. */
   newer: Node | undefined;
   older: Node | undefined;
@@ -43,6 +45,7 @@ export class Node {
     this.createdAt = -Infinity;
     this.bytes = 0;
     this.visited = 0;
+    this.refresher = undefined;
     this.newer = undefined;
     this.older = undefined;
     this.next = undefined;
@@ -63,6 +66,7 @@ export function kill(node: Node): void {
   node.heldUntil = -Infinity;
   node.value = undefined;
   node.promise = undefined;
+  node.refresher = undefined;
   node.key = '';
 }
 

@@ -1,4 +1,10 @@
-import type { Node } from './node.js';
+/** What stands in the queue, and its neighbours there. */
+export interface Queued<N> {
+  /** 1 after a hit. A number, since storing one is a plain store. */
+  visited: 0 | 1;
+  newer: N | undefined;
+  older: N | undefined;
+}
 
 /**
  * Which key goes when a bound is reached: SIEVE (Zhang et al., "SIEVE is Simpler than LRU", NSDI '24).
@@ -8,12 +14,12 @@ import type { Node } from './node.js';
  * costs one plain store, and keys that are read stay. Finding a victim is O(1) amortized: each step of the hand takes away
  * a mark that a hit had set.
  */
-export class Sieve {
-  #newest: Node | undefined;
-  #oldest: Node | undefined;
-  #hand: Node | undefined;
+export class Sieve<N extends Queued<N>> {
+  #newest: N | undefined;
+  #oldest: N | undefined;
+  #hand: N | undefined;
 
-  add(node: Node): void {
+  add(node: N): void {
     node.visited = 0;
     node.newer = undefined;
     node.older = this.#newest;
@@ -22,7 +28,7 @@ export class Sieve {
     this.#newest = node;
   }
 
-  remove(node: Node): void {
+  remove(node: N): void {
     if (this.#hand === node) this.#hand = node.newer;
     if (node.newer) node.newer.older = node.older;
     else this.#newest = node.older;
@@ -33,7 +39,7 @@ export class Sieve {
   }
 
   /** The key that goes next, never `spared`. It stays in the queue until it is removed. */
-  victim(spared: Node): Node | undefined {
+  victim(spared: N): N | undefined {
     let node = this.#hand ?? this.#oldest;
     // Twice around at most: after one round no mark is left.
     while (node && (node.visited === 1 || node === spared)) {

@@ -1,8 +1,9 @@
 import type { Clock } from '../core/clock.js';
 import { TimeoutError } from '../core/errors.js';
 import type { MetricsCollector } from '../core/metrics.js';
-import { type OnError, report } from '../core/report.js';
+import { type OnError, report, toError } from '../core/report.js';
 import { type CacheStorage, type OnFault, isSyncCacheStorage } from '../core/store.js';
+import { errorTypeOf } from '../metrics/events.js';
 import { isThenable } from '../concurrency/single-flight.js';
 import type { Answer } from '../concurrency/answer.js';
 
@@ -43,13 +44,17 @@ export class Tier {
     this.#context = context;
   }
 
-  /** Asks the store; where it fails, or takes too long, the answer is `fallback`. Never throws, never rejects. */
-  ask<T>(operation: string, run: (store: CacheStorage) => Answer<T>, fallback: T): Answer<T> {
+  /**
+   * Asks the store; where it fails, or takes too long, the answer is `fallback`. Never throws, never rejects.
+   *
+   * @param onFault hears of the failure as well: the caller's, which need only count it
+   */
+  ask<T>(operation: string, run: (store: CacheStorage) => Answer<T>, fallback: T, onFault?: OnFault): Answer<T> {
     let answer: Answer<T>;
     try {
       answer = this.insist(operation, run);
     } catch (error) {
-      this.failed(operation, error);
+      this.failed(operation, error, onFault);
       return fallback;
     }
     if (this.isSync || !isThenable(answer)) {
@@ -62,7 +67,7 @@ export class Tier {
         return value;
       },
       (error: unknown) => {
-        this.failed(operation, error);
+        this.failed(operation, error, onFault);
         return fallback;
       },
     );
@@ -90,8 +95,9 @@ export class Tier {
     };
   }
 
-  failed(operation: string, error: unknown): void {
+  failed(operation: string, error: unknown, onFault?: OnFault): void {
     this.#count(operation, error);
+    onFault?.(toError(error), true);
     const { onError } = this.#context;
     if ((onError && error !== this.#lastError) || !this.#isFailing)
       report(error, onError, `advanced-caching: ${this.#label} failed to ${operation}, and is passed over`);
@@ -101,8 +107,7 @@ export class Tier {
 
   #count(operation: string, error: unknown): void {
     const { name, metrics } = this.#context;
-    const errorType = error instanceof Error ? error.name : typeof error;
-    metrics?.recordError(name, { operation, errorType, metadata: { tier: this.#number } });
+    metrics?.recordError(name, { operation, errorType: errorTypeOf(error), metadata: { tier: this.#number } });
   }
 
   get #label(): string {

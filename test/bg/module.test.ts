@@ -231,7 +231,15 @@ test.serial('100 random ends of the dedicated thread while it publishes: no torn
   const ring = createRing(1024 * 1024);
   let ends = 0;
   let published = 0;
-  const plan = { key: 'unsteady', interval: 2, timeout: undefined, freshFor: 1000, maxBytes: 1024 * 1024, runImmediately: true };
+  const plan = {
+    key: 'unsteady',
+    interval: 2,
+    timeout: undefined,
+    freshFor: 1000,
+    maxBytes: 1024 * 1024,
+    runImmediately: true,
+    keyed: false,
+  };
   const events = { onPublished: () => void published++, onFailed: () => void ends++ };
   const module = { href: fixture('loaders.js#unsteady').href, serializer: undefined };
   const engine = new LoaderEngine(thread, ring, plan, module, events, systemClock);

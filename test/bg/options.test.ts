@@ -1,5 +1,6 @@
 import test from 'ava';
-import { bg, configure, DuplicateWriterError, InMemCache, piscinaLoader } from '../../dist/index.js';
+import { Redis } from 'ioredis';
+import { bg, configure, DuplicateWriterError, InMemCache, piscinaLoader, RedisCache } from '../../dist/index.js';
 import { endAfterwards, newKey } from './support.js';
 
 endAfterwards();
@@ -10,6 +11,7 @@ const make = bg as unknown as Loose;
 const write = bg.write as unknown as Loose;
 const read = bg.read as unknown as Loose;
 const load = (): number => 1;
+const redis = new RedisCache(new Redis({ lazyConnect: true }));
 const lone = `a${String.fromCharCode(0xd800)}`;
 
 type Case = readonly [what: string, call: () => unknown, error: typeof TypeError | typeof RangeError, message: RegExp];
@@ -41,9 +43,23 @@ const refreshing = (name: string, call: Loose): Case[] => [
     `${name}: an unknown scope`,
     () => call(1, { key: 'k', scope: 'galaxy' }),
     TypeError,
-    /`scope` to be one of 'process', 'host', got 'galaxy'/,
+    /`scope` to be one of 'process', 'host', 'fleet', got 'galaxy'/,
   ],
-  [`${name}: the fleet`, () => call(1, { key: 'k', scope: 'fleet' }), TypeError, /`scope` .*'fleet': it needs a Redis store/],
+  [`${name}: a fleet without a store`, () => call(1, { key: 'k', scope: 'fleet' }), TypeError, /`store` to be a RedisCache.*got undefined/],
+  [
+    `${name}: a fleet with another store`,
+    () => call(1, { key: 'k', scope: 'fleet', store: new InMemCache() }),
+    TypeError,
+    /`store` to be a RedisCache.*got an instance of InMemCache/,
+  ],
+  [`${name}: a lease without a fleet`, () => call(1, { key: 'k', lease: 5 }), TypeError, /`lease` together with scope 'fleet' only/],
+  [`${name}: no lease`, () => call(1, { key: 'k', scope: 'fleet', store: redis, lease: 0 }), RangeError, /`lease` .*100 ms or more, got 0/],
+  [
+    `${name}: an endless lease`,
+    () => call(1, { key: 'k', scope: 'fleet', store: redis, lease: Infinity }),
+    RangeError,
+    /`lease` to be finite/,
+  ],
   [`${name}: a name`, () => call(1, { key: 'k', name: 5 }), TypeError, /`name` to be a string, got 5/],
   [`${name}: metrics`, () => call(1, { key: 'k', metrics: {} }), TypeError, /`metrics`/],
 ];
@@ -95,6 +111,13 @@ const cases: Case[] = [
     TypeError,
     /`serializer` to be a name, or exported by the module/,
   ],
+  [
+    "bg.write: another serializer than the fleet's store",
+    () => write(1, { key: 'k', scope: 'fleet', store: redis, serializer: 'v8' }),
+    TypeError,
+    /`serializer` to be that of the store \('json'\).*got 'v8'/,
+  ],
+  ['bg.read: via', () => read('k', { via: 'pigeon' }), TypeError, /`via` to be one of 'host', 'direct', got 'pigeon'/],
   ['bg.read: no key', () => read(), TypeError, /`key` to be a string, got undefined/],
   ['bg.read: a template', () => read('a:{}'), TypeError, /without placeholders/],
   ['bg.read: null', () => read('k', null), TypeError, /to be an object, got null/],

@@ -67,8 +67,9 @@ test('a failed refresh that nobody listens to is a warning, once, and ends nothi
 test('memory does not grow with misses: a million keys, expired or evicted', async (t) => {
   const source = `
     const bounded = cache(3600, { key: 'user:{id}', store: new InMemCache({ maxEntries: 1000 }) })((id) => ({ id }));
+    const pairs = cache(3600, { key: 'user:{}:{}', store: new InMemCache({ maxEntries: 1000 }) })((a, b) => ({ a, b }));
     const failing = cache(3600, { key: 'user:{id}' })((id) => { throw id; });
-    const fill = (from, to) => { for (let i = from; i < to; i++) { bounded(i); bounded(i); try { failing(i); } catch {} } };
+    const fill = (from, to) => { for (let i = from; i < to; i++) { bounded(i); bounded(i); if (i % 8 === 0) { pairs(i, i % 7); pairs(i % 7, i); } try { failing(i); } catch {} } };
     fill(0, 2e5); gc(); const before = process.memoryUsage().heapUsed;
     fill(2e5, 1.2e6); gc(); console.log(bounded.store.size, (process.memoryUsage().heapUsed - before) / 10 < 1e6);`;
   t.deepEqual(await run(t, source, ['--expose-gc']), { code: 0, stdout: '1000 true\n', stderr: '' });

@@ -16,6 +16,7 @@ const ROOMS: Readonly<Record<string, number>> = {
   mirror: 3,
   scheduler: 3,
   cache: 4,
+  keyed: 4,
   link: 4,
   bg: 5,
   exporters: 6,

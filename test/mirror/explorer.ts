@@ -47,6 +47,8 @@ export interface Plan {
   readonly dieAfter?: number;
   readonly steps?: Steps;
   readonly mutateWriter?: (access: SharedAccess) => SharedAccess;
+  /** Default `snapshotOf`. */
+  readonly make?: typeof snapshotOf;
 }
 
 export function snapshotOf(epoch: number, version: number, size: number, times = false): Snapshot {
@@ -63,13 +65,13 @@ export function snapshotOf(epoch: number, version: number, size: number, times =
 
 /** Runs the writer of a plan on a real ring and records it. */
 export function prepare(plan: Plan): World {
-  const { slots, start, before, during, chunk = 3, times = false, maxBytes = 64, steps = publishSteps } = plan;
+  const { slots, start, before, during, chunk = 3, times = false, maxBytes = 64, steps = publishSteps, make = snapshotOf } = plan;
   const ring = createRing(maxBytes, { slots, startVersion: start });
   const published = new Map<number, Snapshot>();
   let number = 0;
   let epoch = 1;
   const run = (size: number, access: SharedAccess): void => {
-    const snapshot = snapshotOf(epoch, ++number, size, times);
+    const snapshot = make(epoch, ++number, size, times);
     for (const generator = steps(ring, snapshot, access, chunk); ; ) {
       if (Atomics.load(ring.words, VERSION) === ((start + number) & VERSION_MASK)) published.set((start + number) & VERSION_MASK, snapshot);
       if (generator.next().done) break;
@@ -91,7 +93,7 @@ export function prepare(plan: Plan): World {
     }
     // What it published counts; what it didn't is published again, by another epoch.
     number = (Atomics.load(ring.words, VERSION) - start) & VERSION_MASK;
-    if (number > before.length) published.set((start + number) & VERSION_MASK, snapshotOf(1, number, during[0] as number, times));
+    if (number > before.length) published.set((start + number) & VERSION_MASK, make(1, number, during[0] as number, times));
     epoch = 2;
   }
   for (const size of during) run(size, writer);
@@ -209,6 +211,17 @@ export function explore(world: World, body: (run: Run) => boolean, options: Expl
         copy.set(source.subarray(at, at + piece), at);
       }
       return copy;
+    },
+    view(buffer, offset, length) {
+      return new Proxy(new Int32Array(buffer, offset, length), {
+        get(words, name) {
+          const word = typeof name === 'string' ? Number(name) : Number.NaN;
+          if (Number.isNaN(word)) return Reflect.get(words, name) as unknown;
+          const at = offset + 4 * word;
+          choose(byteChanges(events, at, at + 4));
+          return words[word];
+        },
+      });
     },
   };
 

@@ -1,5 +1,5 @@
 /**
- * The protocols of the mirror, checked by machine: Spin walks through every interleaving of the models, and axiom_litmus.py
+ * The protocols of the mirror and of the link through Redis, checked by machine: Spin walks through every interleaving of the models, and axiom_litmus.py
  * through every execution that a memory model allows. What is expected to fail belongs to the proof: it shows that the
  * model would find the fault.
  */
@@ -25,6 +25,8 @@ interface Verdict {
   readonly defines: string;
   readonly holds: boolean;
   readonly what: string;
+  /** Whether it is about what must come some day, and not about what must never be. */
+  readonly isLiveness?: boolean;
 }
 
 const ring = (defines: string, holds: boolean, what: string): Verdict => ({
@@ -34,6 +36,15 @@ const ring = (defines: string, holds: boolean, what: string): Verdict => ({
   what,
 });
 const takeover = (defines: string, holds: boolean, what: string): Verdict => ({ model: 'e_takeover.pml', defines, holds, what });
+
+const redis = (defines: string, holds: boolean, what: string, isLiveness = true): Verdict => ({
+  model: 'f_redis.pml',
+  defines,
+  holds,
+  what,
+  isLiveness,
+});
+const lease = (defines: string, holds: boolean, what: string): Verdict => ({ model: 'g_lease.pml', defines, holds, what });
 
 const VERDICTS: readonly Verdict[] = [
   ring('-DN=2', true, 'a ring of 2 slots is never read torn'),
@@ -51,11 +62,20 @@ const VERDICTS: readonly Verdict[] = [
   takeover('-DZOMBIE -DPRIVATE', true, 'a ring for each epoch is safe beside an old writer'),
   takeover('-DZOMBIE -DONEWORD', false, 'one version word set by a store goes backwards'),
   takeover('-DZOMBIE -DONEWORD -DCAS', true, 'one version word moved by compare-and-exchange does not'),
+  redis('', true, 'subscribe, then read, then poll: everybody has the newest in the end'),
+  redis('-DNOPOLL', false, 'without the poll a lost announcement is lost for ever'),
+  redis('-DNOPOLL -DGETFIRST -DFAULTS=0', false, 'read, then subscribe: what is published in between is missed'),
+  redis('-DNOGUARD', false, 'without comparing numbers a reader goes back', false),
+  lease('', true, 'an epoch has one writer, and nothing stored is overwritten by something older, whatever is lost'),
+  lease('-DNOTIME', false, 'where Redis may forget, epochs that only count up are granted twice'),
+  lease('-DNOFAULT -DNOEPOCH', false, 'a lease alone lets an old publish in after a new one'),
 ];
 
-for (const { model, defines, holds, what } of VERDICTS) {
+for (const { model, defines, holds, what, isLiveness } of VERDICTS) {
   withSpin(`${model} [${defines}]: ${what}${needs(spin, 'spin and gcc')}`, async (t) => {
-    const { stdout } = await run(join(folder, 'spin.sh'), [join(folder, model), defines], { timeout: DEADLINE });
+    const { stdout } = await run(join(folder, 'spin.sh'), [join(folder, model), defines, ...(isLiveness ? ['ltl'] : [])], {
+      timeout: DEADLINE,
+    });
     t.notRegex(stdout, /INCOMPLETE/);
     t.regex(stdout, holds ? /errors: 0 / : /errors: 1 /);
   });

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { EntryCodec } from '../../dist/stores/remote/entry-codec.js';
+import { remoteSettings } from '../../dist/stores/remote/options.js';
 import { encodeEntry } from '../../dist/wire/entry.js';
 import { subjects, value } from './values.js';
 
@@ -61,3 +63,29 @@ test('the planted words come back as data', (t) => {
     t.is(Object.getPrototypeOf(loaded['nested']), Object.prototype, name);
   }
 });
+
+const DEPTH = 1_000_000;
+const bombs: Readonly<Record<string, Buffer>> = {
+  json: Buffer.from('['.repeat(DEPTH) + ']'.repeat(DEPTH)),
+  'json, cut off': Buffer.from('{"a":'.repeat(DEPTH)),
+  // Dense arrays of one element, each in the next, in V8's format 15.
+  v8: Buffer.concat([Buffer.from([0xff, 0x0f]), Buffer.from('4101'.repeat(DEPTH), 'hex')]),
+  msgpack: Buffer.alloc(DEPTH, 0x91),
+};
+
+for (const [kind, payload] of Object.entries(bombs)) {
+  test(`${kind}: a million levels are a miss, or a value: no crash`, (t) => {
+    const faults: Error[] = [];
+    const serializer = kind.split(',')[0] as 'json' | 'v8' | 'msgpack';
+    const settings = remoteSettings('Test', { serializer, onError: (error) => void faults.push(error) });
+    const entry = new EntryCodec('Test', settings).decode('key', encodeEntry(payload, Infinity, 1));
+    if (!entry)
+      t.deepEqual(
+        faults.map(({ name }) => name),
+        ['WireFormatError'],
+      );
+    t.is(faults.length, entry ? 0 : 1);
+    // `JSON.parse` does without the stack.
+    if (kind !== 'json') t.is(entry, undefined);
+  });
+}

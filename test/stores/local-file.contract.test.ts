@@ -11,6 +11,8 @@ test.after.always(async () => {
   for (const end of ends) await end();
 });
 
+const secret = 'a secret of more than 16 bytes';
+
 // In real time two seconds are the shortest life: all of these run at once, on a disk that others use as well.
 for (const { name, run } of storeContract(() => new LocalFileCache(tempDir(scope)), { shortest: 2 })) {
   test(`LocalFileCache, real time: ${name}`, async (t) => {
@@ -18,7 +20,14 @@ for (const { name, run } of storeContract(() => new LocalFileCache(tempDir(scope
   });
 }
 
-for (const options of [{ compress: 'none' }, { compress: 'brotli' }, { dedupeWrites: true }, { serializer: 'v8' }] as const) {
+for (const options of [
+  { compress: 'none' },
+  { compress: 'brotli' },
+  { dedupeWrites: true },
+  { serializer: 'v8' },
+  { secret },
+  { secret, dedupeWrites: true },
+] as const) {
   const clock = fakeClock();
   const rules = storeContract(() => new LocalFileCache(tempDir(scope), { ...options, clock }), {
     now: () => clock.wall() / 1000,

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -32,20 +33,22 @@ export interface RedisServer {
   restart(): Promise<void>;
 }
 
+const IN_MEMORY = ['--save', '', '--appendonly', 'no'];
+
 const running = new Set<ChildProcess>();
 let cleansUp = false;
 
-async function start(args: readonly string[]): Promise<ChildProcess> {
+async function start(args: readonly string[], isReady = /ready to accept connections/i): Promise<ChildProcess> {
   if (!cleansUp) process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
   cleansUp = true;
-  const child = spawn(BINARY, [...args, '--save', '', '--appendonly', 'no'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(BINARY, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   running.add(child);
   child.once('exit', () => running.delete(child));
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();
   });
-  await until(() => /ready to accept connections/i.test(output) || child.exitCode !== null, { what: 'Redis is ready' });
+  await until(() => isReady.test(output) || child.exitCode !== null, { what: 'Redis is ready' });
   if (child.exitCode !== null) throw new Error(`Redis ended at once: ${output}`);
   return child;
 }
@@ -62,7 +65,7 @@ const quiet = <C extends Redis | Cluster>(client: C): C => client.on('error', ()
 export async function startRedis(scope: Scope, args: readonly string[] = []): Promise<RedisServer> {
   const folder = tempDir(scope);
   const address = join(folder, 'redis.sock');
-  const launch = (): Promise<ChildProcess> => start(['--port', '0', '--unixsocket', address, '--dir', folder, ...args]);
+  const launch = (): Promise<ChildProcess> => start(['--port', '0', '--unixsocket', address, '--dir', folder, ...args, ...IN_MEMORY]);
   let child = await launch();
   scope.teardown(() => stop(child));
   return {
@@ -85,7 +88,7 @@ export async function startRedis(scope: Scope, args: readonly string[] = []): Pr
 }
 
 export interface RedisCluster {
-  client(): Cluster;
+  client(redisOptions?: ClientOptions): Cluster;
   /** A connection to each of the three. */
   readonly nodes: readonly Redis[];
 }
@@ -107,9 +110,9 @@ export async function startCluster(scope: Scope): Promise<RedisCluster> {
     ports.map(async (port, i) => {
       const bus = all[i + 3] as number;
       const child = await start(
-        `--bind 127.0.0.1 --port ${port} --cluster-port ${bus} --cluster-enabled yes --cluster-config-file ${folder}/nodes-${port}.conf --cluster-node-timeout 1000 --cluster-require-full-coverage no --dir ${folder}`.split(
-          ' ',
-        ),
+        `--bind 127.0.0.1 --port ${port} --cluster-port ${bus} --cluster-enabled yes --cluster-config-file ${folder}/nodes-${port}.conf --cluster-node-timeout 1000 --cluster-require-full-coverage no --dir ${folder}`
+          .split(' ')
+          .concat(IN_MEMORY),
       );
       scope.teardown(() => stop(child));
       const node = quiet(new Redis(port, '127.0.0.1'));
@@ -132,10 +135,54 @@ export async function startCluster(scope: Scope): Promise<RedisCluster> {
   );
   return {
     nodes,
-    client() {
-      const client = quiet(new Cluster(ports.map((port) => ({ host: '127.0.0.1', port }))));
+    client(redisOptions = {}) {
+      const nodes = ports.map((port) => ({ host: '127.0.0.1', port }));
+      const client = quiet(new Cluster(nodes, { redisOptions }));
       scope.teardown(() => client.disconnect());
       return client;
+    },
+  };
+}
+
+export interface RedisSentinels {
+  client(): Redis;
+  /** Ends the present master at once. */
+  killMaster(): Promise<void>;
+}
+
+/** A master and a replica, and three sentinels that watch over them. */
+export async function startSentinels(scope: Scope): Promise<RedisSentinels> {
+  const folder = tempDir(scope);
+  const ports = await freePorts(5);
+  const [first, second] = ports as [number, number];
+  const servers = new Map<number, ChildProcess>();
+  for (const port of [first, second]) {
+    const args = ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--repl-diskless-sync-delay', '0', ...IN_MEMORY];
+    const child = await start(port === first ? args : [...args, '--replicaof', '127.0.0.1', String(first)]);
+    scope.teardown(() => stop(child));
+    servers.set(port, child);
+  }
+  const sentinels = ports.slice(2).map((port) => ({ host: '127.0.0.1', port }));
+  for (const { port } of sentinels) {
+    const file = join(folder, `sentinel-${port}.conf`);
+    const lines = [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, `sentinel monitor main 127.0.0.1 ${first} 2`];
+    writeFileSync(file, [...lines, 'sentinel down-after-milliseconds main 500', 'sentinel failover-timeout main 3000', ''].join('\n'));
+    const child = await start([file, '--sentinel'], /monitor master/);
+    scope.teardown(() => stop(child));
+  }
+  const one = quiet(new Redis(sentinels[0]?.port as number, '127.0.0.1'));
+  scope.teardown(() => one.disconnect());
+  const about = async (): Promise<string> => String(await one.call('SENTINEL', 'MASTER', 'main'));
+  await until(async () => /num-slaves,1,num-other-sentinels,2/.test(await about()), { what: 'the sentinels know all', deadline: 20_000 });
+  return {
+    client() {
+      const client = quiet(new Redis({ sentinels, name: 'main', sentinelRetryStrategy: () => 100, retryStrategy: () => 100 }));
+      scope.teardown(() => client.disconnect());
+      return client;
+    },
+    async killMaster() {
+      const [, port] = (await one.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'main')) as [string, string];
+      await stop(servers.get(Number(port)) as ChildProcess);
     },
   };
 }

@@ -21,6 +21,10 @@ export interface AnnouncerOptions {
   onReader(has: News): void;
   /** Each second, before the sign of life. */
   onBeat(): void;
+  /** A reader has heard of this, and that it isn't here yet. */
+  onAsked?(news: News): void;
+  /** A reader would rather be in this place. */
+  onPreferred?(): void;
 }
 
 interface Reader {
@@ -30,6 +34,8 @@ interface Reader {
   unacknowledged: number;
   /** Whether there is something newer than that message. */
   behind: boolean;
+  /** What it was told last of the writer's own source. */
+  troubled: boolean;
 }
 
 export class SocketAnnouncer implements Announcer {
@@ -38,6 +44,7 @@ export class SocketAnnouncer implements Announcer {
   #news: News = NO_NEWS;
   /** When that was loaded again unchanged: monotonic milliseconds, 0 for not at all. */
   #confirmedAt = 0;
+  #troubled = false;
   #lastNumber = 0;
   #beat: Timer | undefined;
   #closed = false;
@@ -65,6 +72,13 @@ export class SocketAnnouncer implements Announcer {
     for (const reader of this.#readers) this.#tell(reader);
   }
 
+  /** Tells whether the source of what is announced here is lost. */
+  trouble(is: boolean): void {
+    if (this.#troubled === is) return;
+    this.#troubled = is;
+    for (const reader of this.#readers) this.#tell(reader);
+  }
+
   /** Ends every connection. The server is the lease's, and is closed by it. */
   close(): Promise<void> {
     this.#closed = true;
@@ -84,6 +98,7 @@ export class SocketAnnouncer implements Announcer {
     this.#lastNumber += 1;
     reader.unacknowledged = this.#lastNumber;
     reader.behind = false;
+    this.#tellTrouble(reader);
     send(reader.socket, ['news', this.#lastNumber, this.#news.epoch, this.#news.version, this.#confirmedAt]);
   }
 
@@ -96,7 +111,7 @@ export class SocketAnnouncer implements Announcer {
       return;
     }
     if (!ref) socket.unref();
-    const reader: Reader = { socket, joined: false, unacknowledged: 0, behind: false };
+    const reader: Reader = { socket, joined: false, unacknowledged: 0, behind: false, troubled: false };
     const nonce = newNonce();
     const deadline = clock.setTimer(() => socket.destroy(), JOIN_WITHIN);
     deadline.unref();
@@ -105,11 +120,9 @@ export class SocketAnnouncer implements Announcer {
       deadline.cancel();
       this.#readers.delete(reader);
     });
-    receive<ReaderMessage>(socket, ['join', 'ack'], (message) => {
-      if (message[0] === 'ack') {
-        if (message[1] === 0 || message[1] !== reader.unacknowledged) throw new ProtocolError('A reader acknowledged what it was not told');
-        reader.unacknowledged = 0;
-        if (reader.behind) this.#tell(reader);
+    receive<ReaderMessage>(socket, ['join', 'ack', 'ask', 'prefer'], (message) => {
+      if (message[0] !== 'join') {
+        this.#hear(reader, message);
         return;
       }
       const [, protocol, readerNonce, itsProof, epoch, version] = message;
@@ -117,11 +130,32 @@ export class SocketAnnouncer implements Announcer {
       if (!sameProof(itsProof, proof(token, 'reader', nonce, readerNonce, key))) throw new ProtocolError('A stranger tried to join');
       deadline.cancel();
       reader.joined = true;
+      // Before it is welcomed, so that it doesn't take this writer for live in between.
+      this.#tellTrouble(reader);
       send(socket, ['welcome', proof(token, 'writer', nonce, readerNonce, key)]);
       this.#tell(reader);
       this.#options.onReader({ epoch, version });
     });
     send(socket, ['hello', PROTOCOL, nonce]);
+  }
+
+  #tellTrouble(reader: Reader): void {
+    if (reader.troubled === this.#troubled) return;
+    reader.troubled = this.#troubled;
+    send(reader.socket, ['trouble', this.#troubled ? 1 : 0]);
+  }
+
+  #hear(reader: Reader, message: Exclude<ReaderMessage, readonly ['join', ...unknown[]]>): void {
+    if (!reader.joined) throw new ProtocolError('A reader spoke before it had joined');
+    if (message[0] === 'ask') {
+      this.#options.onAsked?.({ epoch: message[1], version: message[2] });
+    } else if (message[0] === 'prefer') {
+      this.#options.onPreferred?.();
+    } else {
+      if (message[1] === 0 || message[1] !== reader.unacknowledged) throw new ProtocolError('A reader acknowledged what it was not told');
+      reader.unacknowledged = 0;
+      if (reader.behind) this.#tell(reader);
+    }
   }
 
   #armBeat(): void {

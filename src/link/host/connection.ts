@@ -15,12 +15,14 @@ export interface ConnectionOptions {
   readonly key: string;
   readonly clock: Clock;
   readonly ref: boolean;
+  /** This process would rather be the writer itself. */
+  readonly prefers?: boolean;
   /** What this reader has, for the writer to know. */
   have(): News;
   /** The writer proved who it is. */
   onJoined(): void;
-  /** Each time that the writer says something from then on. */
-  onHeard(): void;
+  /** Each time that the writer says something from then on. `troubled`: it has lost what it hands on. */
+  onHeard(troubled: boolean): void;
   /** `confirmedAt`: when that was last loaded again unchanged (monotonic milliseconds), 0 for not at all. */
   onNews(news: News, confirmedAt: number): void;
   onSilence(error: Error): void;
@@ -33,6 +35,7 @@ export class WriterConnection {
   readonly #socket: Socket;
   #timer: Timer | undefined;
   #heard: number;
+  #troubled = false;
   #state: 'greeting' | 'proving' | 'joined' | 'ended' = 'greeting';
 
   constructor(options: ConnectionOptions) {
@@ -49,6 +52,11 @@ export class WriterConnection {
     this.#listenForSilence();
   }
 
+  /** Tells the writer of news that it may not have yet. */
+  ask({ epoch, version }: News): void {
+    if (this.#state === 'joined') send(this.#socket, ['ask', epoch, version]);
+  }
+
   close(): void {
     this.#state = 'ended';
     this.#timer?.cancel();
@@ -59,7 +67,7 @@ export class WriterConnection {
     const { token, key } = this.#options;
     const nonce = newNonce();
     let expected = '';
-    receive<WriterMessage>(this.#socket, ['hello', 'welcome', 'news'], (message) => {
+    receive<WriterMessage>(this.#socket, ['hello', 'welcome', 'news', 'trouble'], (message) => {
       if (message[0] === 'hello' && this.#state === 'greeting') {
         const [, protocol, writerNonce] = message;
         if (protocol !== PROTOCOL) {
@@ -74,7 +82,11 @@ export class WriterConnection {
       } else if (message[0] === 'welcome' && this.#state === 'proving' && sameProof(message[1], expected)) {
         this.#state = 'joined';
         this.#options.onJoined();
+        if (this.#options.prefers) send(this.#socket, ['prefer']);
         this.#hear();
+      } else if (message[0] === 'trouble' && (this.#state === 'joined' || this.#state === 'proving')) {
+        this.#troubled = message[1] === 1;
+        if (this.#state === 'joined') this.#hear();
       } else if (message[0] === 'news' && this.#state === 'joined') {
         // Acknowledged before it is pulled: news is one small message, and what is newer by then comes in the next.
         send(this.#socket, ['ack', message[1]]);
@@ -88,7 +100,7 @@ export class WriterConnection {
 
   #hear(): void {
     this.#heard = this.#options.clock.monotonic();
-    this.#options.onHeard();
+    this.#options.onHeard(this.#troubled);
   }
 
   #listenForSilence(): void {

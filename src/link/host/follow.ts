@@ -32,7 +32,17 @@ export function followHost(options: HostLinkOptions & FollowerEvents): Follower 
   return new HostFollower(options);
 }
 
-/** A follower with the two handles that a candidate needs: a turn before each connection, and a way to stand aside. */
+/** What a candidate needs of its follower besides following. */
+export interface Candidacy {
+  /** Asked before each connection; `true`: there is nobody to connect to, since this is the writer now. */
+  contend(): Promise<boolean>;
+  /** Whether this process goes before others in a race, and asks a writer to make room for it. */
+  readonly prefers: boolean;
+  /** Milliseconds that the others leave to those. */
+  readonly courtesy: number;
+}
+
+/** A follower with the handles that a candidate needs: a turn before each connection, and a way to stand aside. */
 export class HostFollower implements Follower {
   readonly file: SnapshotFile;
   readonly #options: HostLinkOptions & FollowerEvents;
@@ -40,8 +50,7 @@ export class HostFollower implements Follower {
   readonly #ref: boolean;
   readonly #pollInterval: number;
   readonly #puller: Puller;
-  /** Asked before each connection; `true`: there is nobody to connect to, since this is the writer now. */
-  readonly #contend: (() => Promise<boolean>) | undefined;
+  readonly #candidacy: Candidacy | undefined;
   #state: LinkState = 'connecting';
   #connection: WriterConnection | undefined;
   #attempt: Promise<void> | undefined;
@@ -50,11 +59,11 @@ export class HostFollower implements Follower {
   #failures = 0;
   #connections = 0;
   #lastHeard: number | undefined;
-  #lastError: Error | undefined;
+  #lastError: { readonly error: Error; readonly at: number } | undefined;
   /** The failures of each kind in a row are told once. */
   readonly #told = new Map<'read' | 'connect', string>();
 
-  constructor(options: HostLinkOptions & FollowerEvents, contend?: () => Promise<boolean>) {
+  constructor(options: HostLinkOptions & FollowerEvents, candidacy?: Candidacy) {
     const { place, key, maxBytes = DEFAULT_MAX_BYTES, pollInterval = 1000, clock = systemClock, ref = false } = options;
     checkKey('key', key);
     checkCount('maxBytes', maxBytes);
@@ -63,7 +72,7 @@ export class HostFollower implements Follower {
     this.#clock = clock;
     this.#ref = ref;
     this.#pollInterval = pollInterval;
-    this.#contend = contend;
+    this.#candidacy = candidacy;
     this.file = new SnapshotFile(place, key, { maxBytes, clock });
     this.#puller = new Puller(this.file, {
       onSnapshot: (snapshot) => this.#guard(() => options.onSnapshot(snapshot)),
@@ -81,6 +90,11 @@ export class HostFollower implements Follower {
     if (this.#state !== 'closed' && this.#state !== 'leading') void this.#puller.pull();
   }
 
+  /** Tells the writer of news that it may not have yet. */
+  ask(news: News): void {
+    this.#connection?.ask(news);
+  }
+
   status(): LinkStatus {
     return {
       state: this.#state,
@@ -89,7 +103,8 @@ export class HostFollower implements Follower {
       connections: this.#connections,
       refused: this.#puller.refused,
       readers: 0,
-      lastError: this.#lastError,
+      lastError: this.#lastError?.error,
+      lastErrorAt: this.#lastError?.at,
     };
   }
 
@@ -125,7 +140,7 @@ export class HostFollower implements Follower {
   fail(kind: 'read' | 'connect', thrown: unknown): void {
     if (this.#state === 'closed') return;
     const error = toError(thrown);
-    this.#lastError = error;
+    this.#lastError = { error, at: this.#clock.wall() };
     if (this.#told.get(kind) === error.message) return;
     this.#told.set(kind, error.message);
     report(error, this.#options.onError, 'host link');
@@ -158,7 +173,7 @@ export class HostFollower implements Follower {
   async #tryOnce(): Promise<void> {
     if (this.#isAside() || this.#connection) return;
     try {
-      if (await this.#contend?.()) return;
+      if (await this.#candidacy?.contend()) return;
       const { place, key } = this.#options;
       const token = place.token();
       const path = await writerAddress(place, token, key);
@@ -178,15 +193,17 @@ export class HostFollower implements Follower {
       key: this.#options.key,
       clock: this.#clock,
       ref: this.#ref,
+      prefers: this.#candidacy?.prefers ?? false,
       have: () => this.#puller.have,
       onJoined: () => {
         this.#connections += 1;
         this.#failures = 0;
         this.#told.delete('connect');
       },
-      onHeard: () => {
+      onHeard: (troubled) => {
         this.#lastHeard = this.#clock.monotonic();
-        this.#setState('live');
+        if (troubled) this.#setState('interrupted', new StoreError('The process of this host that follows the fleet has lost it'));
+        else this.#setState('live');
       },
       onNews: (news, confirmedAt) => void this.#onNews(news, confirmedAt),
       onSilence: (error) => this.#setState('interrupted', error),
@@ -214,11 +231,12 @@ export class HostFollower implements Follower {
     this.#setState('interrupted', new StoreError('No writer is connected', error ? { cause: error } : undefined));
     // The last words of a writer may have been lost with it.
     if (joined) void this.#puller.pull();
-    this.#armAttempt(joined ? Math.random() * FIRST_RETRY : this.#backOff());
+    const courtesy = this.#candidacy && !this.#candidacy.prefers ? this.#candidacy.courtesy : 0;
+    this.#armAttempt(joined ? courtesy + Math.random() * FIRST_RETRY : this.#backOff());
   }
 
   #backOff(): number {
-    const delay = Math.min(FIRST_RETRY * 2 ** this.#failures, this.#contend ? LAST_CANDIDATE_RETRY : LAST_RETRY);
+    const delay = Math.min(FIRST_RETRY * 2 ** this.#failures, this.#candidacy ? LAST_CANDIDATE_RETRY : LAST_RETRY);
     this.#failures += 1;
     return delay * (0.5 + Math.random() * 0.5);
   }
@@ -226,7 +244,7 @@ export class HostFollower implements Follower {
   #setState(state: 'live' | 'interrupted', error?: Error): void {
     if (this.#state === state || this.#isAside()) return;
     this.#state = state;
-    if (state === 'interrupted') this.#lastError = error;
+    if (state === 'interrupted' && error) this.#lastError = { error, at: this.#clock.wall() };
     this.#guard(() => this.#options.onState?.(state, error));
   }
 

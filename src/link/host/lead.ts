@@ -18,8 +18,12 @@ import { sweep } from './janitor.js';
 import { Publications } from './publications.js';
 import type { SnapshotFile } from './snapshot-file.js';
 
+/** How long (milliseconds) a relay that isn't preferred waits for one that is. */
+const COURTESY = 20;
 /** After `release`, for how long (milliseconds) the others go first. */
 const AFTER_YOU = 1000;
+/** A relay that makes room does so for one that waits for that moment, and has to hear of it soon. */
+const AFTER_PREFERRED = 100;
 
 /**
  * Stands for the writer's role of a key on this host. One candidate has it; the others follow it, and when it dies one of
@@ -35,6 +39,31 @@ export function leadHost(options: HostLinkOptions & CandidateEvents): Candidate 
   return new HostCandidate(options);
 }
 
+/** What a relay hears besides. */
+export interface RelayEvents {
+  /** A process of the host has heard of this, and that it isn't here yet. */
+  onAsked(news: News): void;
+  /** A process of the host would do better in this place. */
+  onPreferred(): void;
+  /** Whether this process asks a relay that isn't preferred to make room. */
+  readonly prefers: boolean;
+}
+
+export interface HostRelay extends Candidate {
+  /** While another process is the relay: tells it of news that it may not have yet. */
+  ask(news: News): void;
+  /** While this is the relay: tells whether the source of what it hands on is lost. */
+  trouble(is: boolean): void;
+}
+
+/**
+ * Stands for handing on to this host what comes from elsewhere: as a writer does, but the snapshots come with numbers of their own, so
+ * there are no epochs of the host's, and a grant's is 0. One process of the host has the role.
+ */
+export function relayHost(options: HostLinkOptions & CandidateEvents & RelayEvents): HostRelay {
+  return new HostCandidate(options, options);
+}
+
 interface Office {
   readonly lease: SocketLease;
   readonly announcer: SocketAnnouncer;
@@ -47,8 +76,10 @@ interface Term {
   identity: string | undefined;
 }
 
-class HostCandidate implements Candidate {
+class HostCandidate implements HostRelay {
   readonly #options: HostLinkOptions & CandidateEvents;
+  /** Where this is a relay. */
+  readonly #relay: RelayEvents | undefined;
   readonly #follower: HostFollower;
   readonly #file: SnapshotFile;
   readonly #epochs: EpochFile;
@@ -59,8 +90,9 @@ class HostCandidate implements Candidate {
   #seenEpoch = 0;
   #takingOver: Promise<void> | undefined;
 
-  constructor(options: HostLinkOptions & CandidateEvents) {
+  constructor(options: HostLinkOptions & CandidateEvents, relay?: RelayEvents) {
     this.#options = options;
+    this.#relay = relay;
     this.#epochs = new EpochFile(options.place, options.key);
     const followed: HostLinkOptions & CandidateEvents = {
       ...options,
@@ -69,14 +101,18 @@ class HostCandidate implements Candidate {
         if (state === 'live') options.onFollowing?.();
       },
     };
-    this.#follower = new HostFollower(followed, () => this.#contend());
+    this.#follower = new HostFollower(followed, {
+      contend: () => this.#contend(),
+      prefers: relay?.prefers ?? false,
+      courtesy: relay ? COURTESY : 0,
+    });
     this.#file = this.#follower.file;
   }
 
   publish(snapshot: Snapshot): Promise<void> {
     const term = this.#term;
     if (!term) return Promise.reject(new StoreError("Can't publish: this process is not the key's writer"));
-    if (snapshot.epoch !== term.epoch) {
+    if (!this.#relay && snapshot.epoch !== term.epoch) {
       return Promise.reject(new StoreError(`Can't publish under epoch ${snapshot.epoch}: this writer was granted ${term.epoch}`));
     }
     return term.publications.add(snapshot);
@@ -95,7 +131,7 @@ class HostCandidate implements Candidate {
   async release(): Promise<void> {
     if (this.#phase !== 'leading') return;
     await this.#resign();
-    this.#follower.resume(AFTER_YOU);
+    this.#follower.resume(this.#relay ? AFTER_PREFERRED : AFTER_YOU);
   }
 
   async close(): Promise<void> {
@@ -110,6 +146,14 @@ class HostCandidate implements Candidate {
 
   poke(): void {
     this.#follower.poke();
+  }
+
+  ask(news: News): void {
+    this.#follower.ask(news);
+  }
+
+  trouble(is: boolean): void {
+    this.#office?.announcer.trouble(is);
   }
 
   status(): LinkStatus {
@@ -135,6 +179,8 @@ class HostCandidate implements Candidate {
       ref,
       onReader: (has) => this.#onReader(has),
       onBeat: () => this.#onBeat(),
+      onAsked: (news) => this.#guard(() => this.#relay?.onAsked(news)),
+      onPreferred: () => this.#guard(() => this.#relay?.onPreferred()),
     });
     this.#office = { lease, announcer };
     // A connection that can't be accepted (no file descriptor is left) is that reader's loss: it polls, and tries again.
@@ -157,14 +203,10 @@ class HostCandidate implements Candidate {
       this.#attempt(() => this.#epochs.read()),
       this.#attempt(() => sweep(place, key, clock)),
     ]);
-    const have = this.#follower.have;
+    // What a relay handed over before, and isn't in the file any more, it puts back.
+    const have = this.#relay ? NO_NEWS : this.#follower.have;
     const newest: News = loaded && isNewer(loaded.snapshot, have) ? loaded.snapshot : have;
-    let epoch = 0;
-    // A reader may come with a later one meanwhile.
-    while (epoch <= this.#seenEpoch) {
-      epoch = Math.max(granted, newest.epoch, this.#seenEpoch) + 1;
-      await this.#attempt(() => this.#epochs.write(epoch));
-    }
+    const epoch = this.#relay ? 0 : await this.#nextEpoch(Math.max(granted, newest.epoch));
     if (this.#isClosed() || !this.#office) {
       await this.#resign();
       return;
@@ -172,22 +214,37 @@ class HostCandidate implements Candidate {
     this.#phase = 'leading';
     this.#follower.published(newest);
     if (isNewer(newest, NO_NEWS)) this.#office.announcer.announce(newest);
-    this.#term = { epoch, publications: new Publications(newest, (snapshot) => this.#store(snapshot)), identity: loaded?.identity };
+    const term: Term = {
+      epoch,
+      publications: new Publications(newest, (snapshot) => this.#store(term, snapshot)),
+      identity: loaded?.identity,
+    };
+    this.#term = term;
     this.#guard(() => this.#options.onGranted({ epoch, last: loaded?.snapshot }));
   }
 
+  /** Later than every one that was granted, or that a reader has. */
+  async #nextEpoch(last: number): Promise<number> {
+    let epoch = 0;
+    // A reader may come with a later one meanwhile.
+    while (epoch <= this.#seenEpoch) {
+      epoch = Math.max(last, this.#seenEpoch) + 1;
+      await this.#attempt(() => this.#epochs.write(epoch));
+    }
+    return epoch;
+  }
+
   /** The bytes first, then the news: no reader is told of what isn't there. */
-  async #store(snapshot: Snapshot): Promise<void> {
-    const term = this.#term;
+  async #store(term: Term, snapshot: Snapshot): Promise<void> {
     const office = this.#office;
-    if (!term || !office || term.epoch !== snapshot.epoch)
-      throw new StoreError("Can't publish: this process is not the key's writer any more");
+    if (this.#term !== term || !office) throw new StoreError("Can't publish: this process is not the key's writer any more");
     if (!office.lease.held()) {
       const error = new StoreError("Can't publish: the lease was lost, since the files of the namespace were taken away");
       this.#dismiss(error);
       throw error;
     }
-    await this.#refuseIfFenced(term);
+    // Two relays, where there are two, hand on the same.
+    if (!this.#relay) await this.#refuseIfFenced(term);
     term.identity = await this.#file.put(snapshot);
     this.#follower.published(snapshot);
     if (this.#term === term) office.announcer.announce(snapshot);
@@ -207,6 +264,11 @@ class HostCandidate implements Candidate {
 
   /** A reader that is ahead would ignore what is published here: so this writer takes an epoch later than the reader's. */
   #onReader(has: News): void {
+    if (this.#relay) {
+      const { newest } = this.#term?.publications ?? { newest: NO_NEWS };
+      if (isNewer(has, newest)) this.#guard(() => this.#relay?.onAsked(has));
+      return;
+    }
     this.#seenEpoch = Math.max(this.#seenEpoch, has.epoch);
     const term = this.#term;
     // Of this epoch a reader may have what is being published just now, and nothing newer. Where the files were deleted, a new

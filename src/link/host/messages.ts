@@ -4,11 +4,14 @@
  *   writer  ['hello', 1, nonce]                       reader  ['join', 1, nonce, proof, epoch, version]   (what it has)
  *   writer  ['welcome', proof]
  *   writer  ['news', number, epoch, version, at]      reader  ['ack', number]
+ *   writer  ['trouble', 0 or 1]                       reader  ['ask', epoch, version], ['prefer']          (of a relay)
  *
  * The proofs are HMACs over both nonces: each side knows the secret of the directory, and nobody learns it who only found the
  * socket's name in a list. `at` is when the writer last loaded that snapshot: milliseconds on
- * the host's monotonic clock, 0 where it hasn't loaded it again. `news` is sent when there is some, and again each second as a sign of life; at most one is
- * unacknowledged. Anything else closes the connection it came from.
+ * the host's monotonic clock, 0 where it hasn't loaded it again. `news` is sent when there is some, and again each second as a
+ * sign of life; at most one is unacknowledged. A relay hands on what it gets from elsewhere: `trouble` says whether it has lost
+ * that source; a reader that has heard of something newer there `ask`s for it; one that would do better as the relay says `prefer`.
+ * Anything else closes the connection it came from.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
@@ -21,11 +24,25 @@ const MAX_LINE = 512;
 export type WriterMessage =
   | readonly ['hello', number, string]
   | readonly ['welcome', string]
-  | readonly ['news', number, number, number, number];
-export type ReaderMessage = readonly ['join', number, string, string, number, number] | readonly ['ack', number];
+  | readonly ['news', number, number, number, number]
+  | readonly ['trouble', number];
+export type ReaderMessage =
+  | readonly ['join', number, string, string, number, number]
+  | readonly ['ack', number]
+  | readonly ['ask', number, number]
+  | readonly ['prefer'];
 
 /** What follows the word: `n` a safe integer of 0 or more, `h` up to 64 hexadecimal digits. */
-const SHAPES: Readonly<Record<string, string>> = { hello: 'nh', welcome: 'h', news: 'nnnn', join: 'nhhnn', ack: 'n' };
+const SHAPES: Readonly<Record<string, string>> = {
+  hello: 'nh',
+  welcome: 'h',
+  news: 'nnnn',
+  trouble: 'n',
+  join: 'nhhnn',
+  ack: 'n',
+  ask: 'nn',
+  prefer: '',
+};
 const HEX = /^[0-9a-f]{1,64}$/;
 
 export function newNonce(): string {

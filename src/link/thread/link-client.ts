@@ -2,10 +2,19 @@ import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
 import { systemClock } from '../../core/clock.js';
 import { unpackError } from '../../core/packed-error.js';
 import { report } from '../../core/report.js';
-import { onThreadDeath } from '../../mirror/deaths.js';
+import { onThreadDeath } from '../../core/deaths.js';
 import { disown, type Ring } from '../../mirror/layout.js';
 import { SupervisedThread } from '../../scheduler/supervised-thread.js';
-import { type FromLink, type Here, LINK_CHANNEL, type PlainLinkStatus, type ToLink, type Want } from './messages.js';
+import {
+  type FleetRole,
+  type FleetSaying,
+  type FromLink,
+  type Here,
+  LINK_CHANNEL,
+  type PlainLinkStatus,
+  type ToLink,
+  type Want,
+} from './messages.js';
 
 /**
  * How long (milliseconds) a thread waits for a running link thread to answer before it makes one. The main thread is the
@@ -26,6 +35,12 @@ export interface LinkEvents {
   onGranted?(lead: { epoch: number; version: number; buffer: SharedArrayBuffer }): void;
   onStandBy?(): void;
   onDuplicate?(): void;
+  /** The value of the key is to be wanted under this name; `undefined`: under the key, as at first. */
+  onMoved?(target: string | undefined): void;
+  /** Whether this thread speaks to Redis. Told again by each new link thread. */
+  onRole?(role: FleetRole): void;
+  /** Redis has something newer, as somebody says. */
+  onPoke?(): void;
   /** The same failure in a row is told once. */
   onProblem(error: Error): void;
 }
@@ -38,6 +53,8 @@ export interface Wanted extends Omit<Want, 'id' | 'buffer'> {
 /** A want of this thread, until `drop`. */
 export interface LinkHandle {
   drop(): void;
+  /** Of a fleet's value. Dropped while there is no link thread. */
+  say(saying: FleetSaying): void;
   /** As the link thread last told it, at most about a second ago. */
   status(): PlainLinkStatus | undefined;
 }
@@ -77,6 +94,9 @@ class LinkClient {
     return {
       drop: () => {
         if (this.#entries.delete(id) && this.#link) this.#send({ type: 'drop', to: this.#link.link, id });
+      },
+      say: (saying) => {
+        if (this.#link && this.#entries.has(id)) this.#send({ ...saying, to: this.#link.link, id });
       },
       status: () => entry.status,
     };
@@ -175,6 +195,16 @@ class LinkClient {
         return;
       case 'duplicate':
         entry.events.onDuplicate?.();
+        return;
+      case 'moved':
+        entry.events.onMoved?.(message.target);
+        return;
+      case 'role':
+        entry.told = undefined;
+        entry.events.onRole?.(message.role);
+        return;
+      case 'poke':
+        entry.events.onPoke?.();
         return;
       case 'problem':
         if (message.error.message === entry.told) return;

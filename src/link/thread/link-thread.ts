@@ -6,11 +6,12 @@ import { BroadcastChannel, threadId, workerData } from 'node:worker_threads';
 import { systemClock } from '../../core/clock.js';
 import { packError } from '../../core/packed-error.js';
 import { toError } from '../../core/report.js';
-import { onThreadDeath } from '../../mirror/deaths.js';
+import { onThreadDeath } from '../../core/deaths.js';
 import { closeDirectory } from '../../mirror/directory.js';
 import { serveThread } from '../../scheduler/thread-side.js';
 import { type HostPlace, hostPlace } from '../host/place.js';
-import { type FromLink, type Here, LINK_CHANNEL, type PlainLinkStatus, type ToLink, type Want } from './messages.js';
+import { FleetPost, type FleetPostEvents } from './fleet-post.js';
+import { type FleetSaying, type FromLink, type Here, LINK_CHANNEL, type PlainLinkStatus, type ToLink, type Want } from './messages.js';
 import { Post, type PostEvents } from './post.js';
 
 /** A want that its thread hasn't spoken of for so long is that of a thread that is gone (milliseconds). */
@@ -20,17 +21,22 @@ const STATUS_EVERY = 1000;
 const { maker } = workerData as { maker: number };
 const self: Omit<Here, 'from' | 'has'> = { type: 'here', link: threadId, maker, born: systemClock.monotonic() };
 const channel = new BroadcastChannel(LINK_CHANNEL);
-const posts = new Map<string, Post>();
+const posts = new Map<string, Post | FleetPost>();
 /** Posts that are ending. One that takes its place begins when it has ended. */
 const leaving = new Map<string, Promise<void>>();
 const places = new Map<string, HostPlace>();
 /** When each want was last spoken of. */
 const lastSaid = new Map<string, number>();
 
-const events: PostEvents = {
+const events: PostEvents & FleetPostEvents = {
   granted: (want, lead) => tell({ type: 'granted', id: want.id, ...lead }),
   standBy: (want) => tell({ type: 'stand-by', id: want.id }),
   duplicate: (want) => tell({ type: 'duplicate', id: want.id }),
+  moved: (wants, target) => {
+    for (const want of wants) tell({ type: 'moved', id: want.id, target });
+  },
+  role: (want, role) => tell({ type: 'role', id: want.id, role }),
+  poke: (want) => tell({ type: 'poke', id: want.id }),
   problem: (wants, error) => {
     for (const want of wants) tell({ type: 'problem', id: want.id, error: packError(error) });
   },
@@ -71,6 +77,12 @@ function receive(message: ToLink): void {
     case 'drop':
       if (message.to === threadId) drop(message.id);
       return;
+    case 'snapshot':
+    case 'confirmed':
+    case 'heard':
+    case 'ask':
+      if (message.to === threadId) hear(message.id, message);
+      return;
     default:
       // What another link thread says.
       return;
@@ -89,7 +101,7 @@ function want(wanted: Want): void {
   try {
     let post = posts.get(name);
     if (!post) {
-      post = new Post(placeOf(wanted), wanted, events, leaving.get(name));
+      post = wanted.fleet ? makeFleetPost(wanted, leaving.get(name)) : new Post(placeOf(wanted), wanted, events, leaving.get(name));
       posts.set(name, post);
     }
     post.add(wanted);
@@ -97,6 +109,29 @@ function want(wanted: Want): void {
     // Said again by its thread, it is tried again.
     lastSaid.delete(wanted.id);
     tell({ type: 'problem', id: wanted.id, error: packError(toError(error)) });
+  }
+}
+
+/** A value of the fleet needs the host's directory for its way to other processes, and none for the way here. */
+function makeFleetPost(wanted: Want, after: Promise<void> | undefined): FleetPost {
+  let place: HostPlace | undefined;
+  try {
+    place = placeOf(wanted);
+  } catch (error) {
+    tell({ type: 'problem', id: wanted.id, error: packError(toError(error)) });
+  }
+  return new FleetPost(place, wanted, events, after);
+}
+
+function hear(id: string, saying: FleetSaying): void {
+  for (const post of posts.values()) {
+    if (!(post instanceof FleetPost) || !post.has(id)) continue;
+    if (saying.type === 'snapshot') {
+      const { buffer, ...meta } = saying.snapshot;
+      post.takeIn({ ...meta, bytes: new Uint8Array(buffer).slice() });
+    } else if (saying.type === 'confirmed') post.confirm(saying.confirmation);
+    else if (saying.type === 'heard') post.heard(id, saying.state, saying.trouble);
+    else post.ask(id, saying.news);
   }
 }
 

@@ -1,25 +1,23 @@
-import { threadId } from 'node:worker_threads';
-import { systemClock } from '../../core/clock.js';
-import { StoreError } from '../../core/errors.js';
 import { report, toError } from '../../core/report.js';
-import { type Confirmation, isNewer, type Snapshot } from '../../core/snapshot.js';
-import { announceRing } from '../../mirror/directory.js';
-import { claim, createRing, disown, largestSnapshot, openRing, type Ring, writeHealth } from '../../mirror/layout.js';
-import { confirm, newestConfirmation, newestMeta, publish, take, type Taken } from '../../mirror/protocol.js';
-import { watch } from '../../mirror/watch.js';
+import { type Confirmation, type Snapshot } from '../../core/snapshot.js';
+import { disown, openRing } from '../../mirror/layout.js';
+import { newestMeta } from '../../mirror/protocol.js';
 import { followHost } from '../host/follow.js';
 import { leadHost } from '../host/lead.js';
 import type { HostPlace } from '../host/place.js';
 import type { Candidate, Follower, Grant, LinkStatus } from '../ports.js';
+import { aliasTarget } from './alias.js';
+import { Inlet } from './inlet.js';
 import type { Want } from './messages.js';
-
-const RETRY_MS = 250;
+import { Outlet } from './outlet.js';
 
 /** What a post tells the threads that want something of it. */
 export interface PostEvents {
   granted(want: Want, lead: { epoch: number; version: number; buffer: SharedArrayBuffer }): void;
   standBy(want: Want): void;
   duplicate(want: Want): void;
+  /** The value of the key is that of another name; `undefined`: it is its own again. */
+  moved(wants: readonly Want[], target: string | undefined): void;
   problem(wants: readonly Want[], error: Error): void;
 }
 
@@ -33,21 +31,13 @@ export class Post {
   readonly #place: HostPlace;
   readonly #events: PostEvents;
   readonly #wants = new Map<string, Want>();
-  #ring: Ring;
+  readonly #inlet: Inlet;
   #link: Follower | Candidate | undefined;
   #writer: Want | undefined;
   #grant: Grant | undefined;
-  #unwatch: (() => void) | undefined;
-  #retry: NodeJS.Timeout | undefined;
-  /** A snapshot that came while the ring was still a writer's. */
-  #waiting: Snapshot | undefined;
-  /** The same, of what was heard of the writer. */
-  #lastHeard: 'live' | 'interrupted' | undefined;
-  /** The publish to the host that is under way. Never rejects. */
-  #forwarding: Promise<void> | undefined;
-  #forwarded = 0;
-  /** When what was forwarded last was last confirmed: monotonic milliseconds. */
-  #confirmedAt = 0;
+  #outlet: Outlet | undefined;
+  /** Where the key's value is, if it isn't its own; `null` until that is known. */
+  #target: string | undefined | null = null;
   /** What the link in use was made with: the most that any want asks for. */
   #limits = { maxBytes: 0, pollInterval: Number.POSITIVE_INFINITY };
   #changing: Promise<void>;
@@ -58,7 +48,7 @@ export class Post {
     this.key = first.key;
     this.#place = place;
     this.#events = events;
-    this.#ring = openRing(first.buffer);
+    this.#inlet = new Inlet(first.key, 'host', openRing(first.buffer), (error) => this.#problem(error));
   }
 
   get empty(): boolean {
@@ -80,7 +70,8 @@ export class Post {
     const { maxBytes, pollInterval } = this.#limits;
     const asksMore = want.maxBytes > maxBytes || want.pollInterval < pollInterval;
     if (want.role === 'lead' || !this.#link || (asksMore && !this.#grant)) this.#change();
-    else announceRing(this.key, this.#ring);
+    else this.#inlet.announce();
+    if (this.#target !== null) this.#events.moved([want], this.#target);
   }
 
   drop(id: string): void {
@@ -91,7 +82,7 @@ export class Post {
 
   /** A thread is provably dead: if it was the writer's, the ring is free. */
   mourn(thread: number): void {
-    disown(this.#ring, thread);
+    disown(this.#inlet.ring, thread);
   }
 
   has(id: string): boolean {
@@ -104,7 +95,7 @@ export class Post {
   }
 
   status(): LinkStatus | undefined {
-    return this.#link?.status();
+    return this.#link && { ...this.#link.status(), lag: this.#inlet.lag };
   }
 
   /** Once what the writer published last is sent. Never rejects. */
@@ -123,16 +114,14 @@ export class Post {
 
   async #switch(): Promise<void> {
     const old = this.#link;
-    if (this.#grant) await this.#sendLast();
+    // What the writer published just before it went must not be lost with its term.
+    await this.#outlet?.finish();
     this.#link = undefined;
     this.#endTerm();
     await old?.close();
-    clearTimeout(this.#retry);
-    this.#waiting = this.#lastHeard = undefined;
+    this.#inlet.rest();
     if (this.empty) {
-      // Who holds the ring still sees that nobody fills it any more.
-      if (claim(this.#ring, threadId)) writeHealth(this.#ring, { state: 'interrupted' }, systemClock.monotonic());
-      disown(this.#ring, threadId);
+      this.#inlet.end();
       return;
     }
     if (this.#closed) return;
@@ -141,14 +130,18 @@ export class Post {
       maxBytes: Math.max(...wants.map((want) => want.maxBytes)),
       pollInterval: Math.min(...wants.map((want) => want.pollInterval)),
     };
-    this.#own(this.#limits.maxBytes);
+    this.#inlet.own(this.#limits.maxBytes);
     const options = {
       place: this.#place,
       key: this.key,
       ...this.#limits,
       onSnapshot: (snapshot: Snapshot) => this.#takeIn(snapshot),
-      onConfirmed: (confirmation: Confirmation) => this.#confirm(confirmation),
-      onState: (state: 'live' | 'interrupted') => this.#heard(state),
+      onConfirmed: (confirmation: Confirmation) => {
+        if (!this.#grant) this.#inlet.confirm(confirmation);
+      },
+      onState: (state: 'live' | 'interrupted') => {
+        if (!this.#grant) this.#inlet.heard(state);
+      },
       onError: (error: Error) => this.#problem(error),
     };
     const writer = this.#writer;
@@ -162,77 +155,36 @@ export class Post {
       : followHost(options);
   }
 
-  /**
-   * Makes the ring this thread's. One whose owner is gone without a trace, or slow to let go, is left to it: two writers
-   * in one ring tear, in two rings they can't (model e, -DPRIVATE), and readers follow the youngest ring.
-   */
-  #own(maxBytes: number): void {
-    if (!claim(this.#ring, threadId) || largestSnapshot(this.#ring) < maxBytes) {
-      disown(this.#ring, threadId);
-      this.#ring = createRing(maxBytes, { scope: 'host' });
-      claim(this.#ring, threadId);
-    }
-    announceRing(this.key, this.#ring);
-  }
-
   #takeIn(snapshot: Snapshot): void {
     if (this.#grant) return;
-    const have = newestMeta(this.#ring);
-    if (have && !isNewer(snapshot, have)) return;
-    if (!claim(this.#ring, threadId)) {
-      // A writer of this process that lost its role hasn't let go yet. It is told to; until then the newest waits.
-      this.#waiting = snapshot;
-      this.#retryLater();
-      return;
-    }
-    try {
-      publish(this.#ring, snapshot);
-    } catch (error) {
-      this.#problem(error);
-    }
+    const target = aliasTarget(snapshot);
+    this.#move(target);
+    if (target === undefined) this.#inlet.takeIn(snapshot);
   }
 
-  #confirm({ epoch, version, createdAtMonotonic }: Confirmation): void {
-    const have = newestMeta(this.#ring);
-    // A writer's ring is its own to confirm; where it hasn't let go yet, the next sign of life says it again.
-    if (this.#grant || have?.epoch !== epoch || have.version !== version || !claim(this.#ring, threadId)) return;
-    confirm(this.#ring, createdAtMonotonic);
-  }
-
-  #retryLater(): void {
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => {
-      const waiting = this.#waiting;
-      this.#waiting = undefined;
-      if (waiting) this.#takeIn(waiting);
-      if (this.#lastHeard) this.#heard(this.#lastHeard);
-      if (this.#grant) this.#forward();
-    }, RETRY_MS).unref();
-  }
-
-  #heard(state: 'live' | 'interrupted'): void {
-    if (this.#grant) return;
-    this.#lastHeard = state;
-    if (!claim(this.#ring, threadId)) {
-      this.#retryLater();
-      return;
-    }
-    const now = systemClock.monotonic();
-    writeHealth(this.#ring, { state, ...(state === 'live' ? { lastOk: now } : {}) }, now);
+  #move(target: string | undefined): void {
+    if (target === this.#target) return;
+    this.#target = target;
+    this.#events.moved([...this.#wants.values()], target);
   }
 
   /** This process writes the key now: the ring goes to the writer's thread, and what appears in it goes to the host. */
   #begin(writer: Want, grant: Grant): void {
-    if (grant.last) this.#takeIn(grant.last);
+    if (grant.last && aliasTarget(grant.last) === undefined) this.#inlet.takeIn(grant.last);
+    this.#move(undefined);
     this.#grant = grant;
-    const newest = newestMeta(this.#ring);
-    this.#forwarded = this.#confirmedAt = 0;
-    disown(this.#ring, threadId);
-    this.#unwatch = watch(this.#ring, () => this.#forward());
+    const ring = this.#inlet.handOver();
+    this.#outlet = new Outlet({
+      name: this.key,
+      ring,
+      target: this.#link as Candidate,
+      epoch: grant.epoch,
+      onProblem: (error) => this.#problem(error),
+    });
     this.#events.granted(writer, {
       epoch: grant.epoch,
-      version: Math.max(newest?.version ?? 0, grant.last?.version ?? 0),
-      buffer: this.#ring.buffer,
+      version: Math.max(newestMeta(ring)?.version ?? 0, grant.last?.version ?? 0),
+      buffer: ring.buffer,
     });
   }
 
@@ -242,70 +194,9 @@ export class Post {
   }
 
   #endTerm(): void {
-    this.#stopWatching();
+    this.#outlet?.stop();
+    this.#outlet = undefined;
     this.#grant = undefined;
-  }
-
-  #stopWatching(): void {
-    this.#unwatch?.();
-    this.#unwatch = undefined;
-  }
-
-  /** Sends the newest snapshot on; those that were overtaken meanwhile are skipped. */
-  #forward(): void {
-    const grant = this.#grant;
-    if (!grant || !this.#unwatch || this.#forwarding) return;
-    const sending = this.#sendConfirmation(grant) ?? this.#sendNext(grant);
-    if (!sending) return;
-    this.#forwarding = sending.then(
-      () => {
-        this.#forwarding = undefined;
-        this.#forward();
-      },
-      (error: unknown) => {
-        this.#forwarding = undefined;
-        if (this.#grant !== grant) return;
-        this.#problem(error);
-        this.#retryLater();
-      },
-    );
-  }
-
-  /** What the writer published just before it went must not be lost with its term. */
-  async #sendLast(): Promise<void> {
-    this.#stopWatching();
-    await this.#forwarding;
-    await (this.#grant && this.#sendNext(this.#grant))?.catch((error: unknown) => this.#problem(error));
-  }
-
-  /** Of what was forwarded already: nothing but the news is sent. */
-  #sendConfirmation(grant: Grant): Promise<void> | undefined {
-    const confirmation = newestConfirmation(this.#ring);
-    if (confirmation?.epoch !== grant.epoch || confirmation.version !== this.#forwarded) return undefined;
-    if (confirmation.createdAtMonotonic <= this.#confirmedAt) return undefined;
-    this.#confirmedAt = confirmation.createdAtMonotonic;
-    return (this.#link as Candidate).confirm(confirmation);
-  }
-
-  #sendNext(grant: Grant): Promise<void> | undefined {
-    const taken = this.#nextToSend(grant);
-    return taken && this.#send(taken);
-  }
-
-  #nextToSend(grant: Grant): Taken | undefined {
-    // Before its bytes are copied.
-    if (newestMeta(this.#ring)?.version === this.#forwarded) return undefined;
-    const taken = take(this.#ring, Number.POSITIVE_INFINITY);
-    if ('bytes' in taken) return taken.meta.epoch === grant.epoch && taken.meta.version > this.#forwarded ? taken : undefined;
-    if (taken.why === 'busy') this.#retryLater();
-    if (taken.why === 'corrupt')
-      this.#problem(new StoreError(`A snapshot of '${this.key}' in shared memory is corrupt, and is not sent to the host`));
-    return undefined;
-  }
-
-  async #send({ meta, bytes }: Taken): Promise<void> {
-    await (this.#link as Candidate).publish({ ...meta, bytes });
-    this.#forwarded = Math.max(this.#forwarded, meta.version);
   }
 
   #problem(error: unknown): void {

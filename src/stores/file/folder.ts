@@ -19,7 +19,7 @@ import { lstatSync, mkdirSync, chmodSync, constants } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { StoreError } from '../../core/errors.js';
 import { checkBase, ownDirectory } from '../../files/directory.js';
-import { UID, codeOf, identityOf } from '../../files/owned.js';
+import { SAFE_OPEN, UID, codeOf, identityOf } from '../../files/owned.js';
 import { HEAD_BYTES } from './layout.js';
 
 const SHARD = /^[0-9a-f]{2}$/;
@@ -33,8 +33,6 @@ const CLAIM_TIME = 5_000;
 const ABANDONED = 60_000;
 /** After this long nobody is still writing. */
 const OLD = 3_600_000;
-
-const READ_WITHOUT_WAITING = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 export class Folder {
   readonly directory: string;
@@ -52,7 +50,7 @@ export class Folder {
   }
 
   /** Makes the directory of a path, once; `again` where it has turned out to be gone. */
-  ensure(path: string, again = false): void {
+  #ensure(path: string, again = false): void {
     const shard = dirname(path);
     if (this.#ready.has(shard) && !again) return;
     if (again) this.#ensureRoot();
@@ -62,6 +60,43 @@ export class Folder {
       throw error instanceof StoreError ? error : new StoreError(`Can't make ${shard}: ${codeOf(error)}`, { cause: error });
     }
     this.#ready.add(shard);
+  }
+
+  /** Writes in the directory of a path, which may not be there yet, or may have been taken away: then it is made anew, once. */
+  async write<T>(path: string, write: () => Promise<T>): Promise<T> {
+    this.#ensure(path);
+    try {
+      return await write();
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+    }
+    this.#ensure(path, true);
+    try {
+      return await write();
+    } catch (error) {
+      throw error instanceof StoreError ? error : new StoreError(`Can't write ${path}: ${codeOf(error)}`, { cause: error });
+    }
+  }
+
+  /** Puts `bytes` in the place of those at `offset` of the file of this identity, unless it has been replaced; answers whether. */
+  async overwrite(path: string, identity: string, bytes: Uint8Array, offset: number): Promise<boolean> {
+    const handle = await open(path, constants.O_RDWR | SAFE_OPEN);
+    try {
+      if (identityOf(await handle.stat({ bigint: true })) !== identity) return false;
+      const { bytesWritten } = await handle.write(bytes, 0, bytes.length, offset);
+      return bytesWritten === bytes.length;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Deletes whatever is at the path; answers whether there was something. */
+  async delete(path: string): Promise<boolean> {
+    try {
+      return await deleteIfThere(path);
+    } catch (error) {
+      throw new StoreError(`Can't delete ${path}: ${codeOf(error)}`, { cause: error });
+    }
   }
 
   /** The mark of what is at this path, whatever it is; `undefined` for nothing. */
@@ -140,7 +175,7 @@ export class Folder {
   /** The first bytes of a file and its mark; `undefined` where there is none, or where it can't be opened. */
   async head(path: string): Promise<{ readonly bytes: Buffer; readonly identity: string } | undefined> {
     try {
-      const handle = await open(path, READ_WITHOUT_WAITING);
+      const handle = await open(path, constants.O_RDONLY | SAFE_OPEN);
       try {
         const identity = identityOf(await handle.stat({ bigint: true }));
         const { bytesRead, buffer } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);

@@ -14,9 +14,10 @@
  *     40      8     heldUntil: freshUntil and the stale window
  *     48      …     the key, UTF-8
  *     …       …     the body: the entry in the wire format of `wire/entry.ts`, compressed
+ *     …       32    where the store has a `secret`: the seal of everything before it, see `remote/seal.ts`
  *
- * The times at 24 are the ones that count: bytes 20-47, the *life*, are all that is ever written in place (`dedupeWrites`), and the
- * moments inside the body stay those of its own write.
+ * The times at 24 are the ones that count: bytes 20-47, the *life*, are all that is ever written in place (`dedupeWrites`, in a file without a
+ * seal), and the moments inside the body stay those of its own write.
  */
 import { crc32 } from 'node:zlib';
 import { WireFormatError } from '../../core/errors.js';

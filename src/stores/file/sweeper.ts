@@ -1,6 +1,4 @@
-import { unlink } from 'node:fs/promises';
 import type { Clock } from '../../core/clock.js';
-import { codeOf } from '../../files/owned.js';
 import type { Folder } from './folder.js';
 import { type Life, decodeLife } from './layout.js';
 
@@ -44,7 +42,7 @@ export class Sweeper {
   async clear(): Promise<void> {
     for (const shard of await this.#folder.shards()) {
       for (const path of await this.#folder.entries(shard)) {
-        if (await this.#head(path)) await deleteFile(path);
+        if (await this.#head(path)) await this.#folder.delete(path);
       }
     }
   }
@@ -77,13 +75,5 @@ export class Sweeper {
       // Nothing of ours, or nothing whole: whoever reads it reports it.
       return undefined;
     }
-  }
-}
-
-async function deleteFile(path: string): Promise<void> {
-  try {
-    await unlink(path);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
   }
 }

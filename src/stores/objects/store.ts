@@ -1,10 +1,9 @@
 import { toSeconds } from '../../core/duration.js';
 import type { CacheEntry } from '../../core/entry.js';
 import { StoreError, WireFormatError } from '../../core/errors.js';
-import { checkKey, checkOptions, refuse } from '../../core/options.js';
+import { checkStoreKey, checkOptions, refuse } from '../../core/options.js';
 import { toError } from '../../core/report.js';
 import type { CacheStorage, OnFault } from '../../core/store.js';
-import { decodeHeader } from '../../wire/entry.js';
 import { RemoteCalls } from '../remote/calls.js';
 import { EntryCodec } from '../remote/entry-codec.js';
 import { type RemoteOptions, type RemoteSettings, remoteSettings } from '../remote/options.js';
@@ -58,22 +57,22 @@ export class ObjectStore implements CacheStorage {
 
   async get(key: string, onFault?: OnFault): Promise<unknown> {
     const name = this.#name(key);
-    return this.#read('get', name, (found) => this.#codec.decodeFresh(this.#bytes(found, onFault), this.#now(), onFault)?.value);
+    return this.#read('get', name, (found) => this.#codec.decodeFresh(name, this.#bytes(found, onFault), this.#now(), onFault)?.value);
   }
 
   /** The entry, for as long as the object is there: fresh or stale. */
   async getEntry(key: string, onFault?: OnFault): Promise<CacheEntry | undefined> {
     const name = this.#name(key);
-    return this.#read('get', name, (found) => this.#codec.decode(this.#bytes(found, onFault), onFault));
+    return this.#read('get', name, (found) => this.#codec.decode(name, this.#bytes(found, onFault), onFault));
   }
 
-  /** Reads the first 16 bytes of the object. */
+  /** Reads the first 16 bytes of the object; all of it where it is sealed. */
   async exists(key: string): Promise<boolean> {
     const name = this.#name(key);
     return this.#calls.read(
       'exists',
-      ({ signal }) => this.#bucket.read(name, 'header', this.#settings.maxBytes, signal),
-      (found) => this.#isFresh(found),
+      ({ signal }) => this.#look(name, signal),
+      (found) => this.#isFresh(name, found),
     );
   }
 
@@ -96,7 +95,7 @@ export class ObjectStore implements CacheStorage {
     const seconds = toSeconds(ttl, 'ttl');
     if (seconds === 0) return !(await this.exists(key));
     const now = this.#now();
-    const bytes = this.#codec.encode(this.#codec.payload(value), now + seconds, now);
+    const bytes = this.#codec.encode(name, this.#codec.payload(value), now + seconds, now);
     return this.#calls.write('setIfNotExists', ({ signal }) => this.#claim(name, bytes, signal));
   }
 
@@ -108,24 +107,24 @@ export class ObjectStore implements CacheStorage {
 
   /** One request a key, 32 at a time; each has a deadline of its own. */
   async getMany(keys: readonly string[], onFault?: OnFault): Promise<Map<string, unknown>> {
-    const found = await this.#getAll(keys, (bytes) => this.#codec.decodeFresh(bytes, this.#now(), onFault), onFault);
+    const found = await this.#getAll(keys, (name, bytes) => this.#codec.decodeFresh(name, bytes, this.#now(), onFault), onFault);
     return new Map(Array.from(found, ([key, { value }]) => [key, value]));
   }
 
   /** As `getMany`; stale entries too. */
   async getEntries(keys: readonly string[], onFault?: OnFault): Promise<Map<string, CacheEntry>> {
-    return this.#getAll(keys, (bytes) => this.#codec.decode(bytes, onFault), onFault);
+    return this.#getAll(keys, (name, bytes) => this.#codec.decode(name, bytes, onFault), onFault);
   }
 
   async #getAll<T>(
     keys: readonly string[],
-    decode: (bytes: Uint8Array | undefined) => T | undefined,
+    decode: (name: string, bytes: Uint8Array | undefined) => T | undefined,
     onFault: OnFault | undefined,
   ): Promise<Map<string, T>> {
     const names = new Map(keys.map((key) => [key, this.#name(key)]));
     const found = new Map<string, T>();
     await each(names, WIDTH, async ([key, name]) => {
-      const got = await this.#read('getMany', name, (object) => decode(this.#bytes(object, onFault)));
+      const got = await this.#read('getMany', name, (object) => decode(name, this.#bytes(object, onFault)));
       if (got !== undefined) found.set(key, got);
     });
     // In the order of the keys, whichever answer came first.
@@ -166,7 +165,7 @@ export class ObjectStore implements CacheStorage {
   }
 
   #name(key: string): string {
-    checkKey('key', key);
+    checkStoreKey(key);
     return objectName(this.#prefix, key);
   }
 
@@ -180,18 +179,23 @@ export class ObjectStore implements CacheStorage {
 
   #bytes(found: FoundObject | undefined, onFault: OnFault | undefined): Buffer | undefined {
     if (!found) return undefined;
-    const bytes = bytesOf(found);
+    const bytes = bytesOf(found, this.#codec.sealBytes);
     if (!bytes) this.#codec.fault(tooLarge(this.#kind, found.size, this.#settings.maxBytes), onFault);
     return bytes;
   }
 
+  /** The object's first bytes, or all of it where it is sealed. */
+  #look(name: string, signal: AbortSignal): Promise<FoundObject | undefined> {
+    return this.#bucket.read(name, this.#codec.sealBytes > 0 ? 'all' : 'header', this.#settings.maxBytes, signal);
+  }
+
   /** What is there and no entry counts as absent, and is told. */
-  #isFresh(found: FoundObject | undefined): boolean {
+  #isFresh(name: string, found: FoundObject | undefined): boolean {
     if (!found) return false;
     try {
-      const bytes = bytesOf(found);
+      const bytes = bytesOf(found, this.#codec.sealBytes);
       if (!bytes) throw tooLarge(this.#kind, found.size, this.#settings.maxBytes);
-      return this.#now() < decodeHeader(bytes).freshUntil;
+      return this.#now() < this.#codec.decodeHeader(name, bytes).freshUntil;
     } catch (error) {
       this.#codec.fault(toError(error), undefined);
       return false;
@@ -200,7 +204,7 @@ export class ObjectStore implements CacheStorage {
 
   async #put(name: string, value: unknown, freshUntil: number, createdAt: number, hold: number): Promise<void> {
     const payload = this.#codec.payload(value);
-    const bytes = this.#codec.encode(payload, freshUntil, createdAt);
+    const bytes = this.#codec.encode(name, payload, freshUntil, createdAt);
     if (freshUntil + hold <= this.#now()) {
       this.#written?.forget(name);
       await this.#calls.write('set', ({ signal }) => this.#bucket.removeMany([name], signal));
@@ -209,7 +213,7 @@ export class ObjectStore implements CacheStorage {
     const digest = this.#written?.digest(payload);
     await this.#calls.write('set', async ({ signal }) => {
       const tag = digest === undefined ? undefined : this.#written?.tag(name, digest);
-      const kept = tag === undefined ? undefined : await this.#bucket.prolong(name, tag, lifeOf(freshUntil, createdAt), signal);
+      const kept = tag === undefined ? undefined : await this.#bucket.prolong(name, tag, lifeOf(bytes, this.#codec.sealBytes), signal);
       const written = kept ?? (await this.#bucket.write(name, bytes, undefined, signal));
       if (digest !== undefined && written !== undefined) this.#written?.remember(name, digest, written);
     });
@@ -225,8 +229,8 @@ export class ObjectStore implements CacheStorage {
     let condition: Condition = 'absent';
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if ((await this.#bucket.write(name, bytes, condition, signal)) !== undefined) return true;
-      const found = await this.#bucket.read(name, 'header', this.#settings.maxBytes, signal);
-      if (this.#isFresh(found)) return false;
+      const found = await this.#look(name, signal);
+      if (this.#isFresh(name, found)) return false;
       condition = found ? { tag: found.tag } : 'absent';
     }
     // Others keep writing it: one of them has it.

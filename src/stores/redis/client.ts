@@ -23,8 +23,12 @@ export interface RedisPipeline {
 }
 
 /** One server: the client itself, or a node of a Cluster. */
-export interface RedisNode extends Pick<RedisClient, 'pipeline'> {
-  scan(cursor: string, match: 'MATCH', pattern: string, count: 'COUNT', n: number): Promise<[cursor: string, keys: string[]]>;
+export interface RedisNode {
+  pipeline(): RedisNodePipeline;
+}
+
+interface RedisNodePipeline extends RedisPipeline {
+  scan(cursor: string, match: 'MATCH', pattern: string, count: 'COUNT', n: number): unknown;
 }
 
 /** What a Cluster has besides. */
@@ -60,6 +64,18 @@ export function clusterParts(client: RedisClient): ClusterParts | undefined {
 /** The servers that hold the keys. */
 export function nodesOf(client: RedisClient): RedisNode[] {
   return clusterParts(client)?.nodes('master') ?? [client as unknown as RedisNode];
+}
+
+/** What is used of the socket that a client writes to. */
+export interface Socket {
+  cork(): void;
+  uncork(): void;
+}
+
+/** The socket of a client that is connected to one server; none for a Cluster, whose commands go to many. */
+export function socketOf(client: RedisClient): Socket | undefined {
+  const { status, stream } = client as { readonly status?: unknown; readonly stream?: Partial<Socket> | null };
+  return status === 'ready' && typeof stream?.cork === 'function' && typeof stream.uncork === 'function' ? (stream as Socket) : undefined;
 }
 
 /**

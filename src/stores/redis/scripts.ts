@@ -1,14 +1,14 @@
-/** Constant texts; every datum goes through KEYS and ARGV. One key each, so that they run in a Cluster. */
+/** Constant texts; every datum goes through KEYS and ARGV. The keys of each are of one slot, so that they run in a Cluster. */
 import { createHash } from 'node:crypto';
 import type { RedisClient } from './client.js';
 import { kindOf } from './replies.js';
 
-interface Script {
+export interface Script {
   readonly text: string;
   readonly sha: string;
 }
 
-const script = (text: string): Script => ({ text, sha: createHash('sha1').update(text).digest('hex') });
+export const script = (text: string): Script => ({ text, sha: createHash('sha1').update(text).digest('hex') });
 
 /** For an entry that expires never, where the scripts below take milliseconds. */
 export const NEVER = '';
@@ -28,27 +28,35 @@ if ARGV[3] == '${NEVER}' then redis.call('SET', KEYS[1], ARGV[2]) else redis.cal
 return 1`);
 
 /**
- * Gives the value a new header and a new life, if it is still the one with this SHA-1.
- * KEYS[1]; ARGV: the SHA-1 of the payload, the new header, for how many milliseconds. Answers 1 or 0.
+ * Gives the value a new header, a new seal and a new life, if it is still the one with this SHA-1.
+ * KEYS[1]; ARGV: the SHA-1 of the payload, the new header, for how many milliseconds, the new seal or ''. Answers 1 or 0.
  */
 export const PROLONG: Script = script(`
-local value = redis.pcall('GETRANGE', KEYS[1], 16, -1)
+local value = redis.pcall('GETRANGE', KEYS[1], 16, -1 - #ARGV[4])
 if type(value) == 'table' or redis.sha1hex(value) ~= ARGV[1] then return 0 end
 redis.call('SETRANGE', KEYS[1], 0, ARGV[2])
+if ARGV[4] ~= '' then redis.call('SETRANGE', KEYS[1], 16 + #value, ARGV[4]) end
 if ARGV[3] == '${NEVER}' then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return 1`);
 
-/** One round trip where the server knows the script. */
+/** What runs scripts. */
+export type ScriptRunner = Pick<RedisClient, 'eval' | 'evalsha'>;
+
+/**
+ * One round trip where the server knows the script. In a Cluster all `keys` are of one slot.
+ *
+ * @param args made anew for each try, since some say how much time has passed
+ */
 export async function run(
   { text, sha }: Script,
-  client: RedisClient,
-  key: string,
-  ...args: (string | Buffer | number)[]
+  client: ScriptRunner,
+  keys: readonly string[],
+  args: () => readonly (string | Buffer | number)[],
 ): Promise<unknown> {
   try {
-    return await client.evalsha(sha, 1, key, ...args);
+    return await client.evalsha(sha, keys.length, ...keys, ...args());
   } catch (error) {
     if (!(error instanceof Error) || kindOf(error) !== 'NOSCRIPT') throw error;
-    return client.eval(text, 1, key, ...args);
+    return client.eval(text, keys.length, ...keys, ...args());
   }
 }

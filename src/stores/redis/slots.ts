@@ -18,7 +18,8 @@ export function slotOf(key: string): number {
   return crc % SLOTS;
 }
 
-function hashedPart(key: string): string {
+/** The part of a key that decides its slot. */
+export function hashedPart(key: string): string {
   const from = key.indexOf('{');
   if (from < 0) return key;
   const to = key.indexOf('}', from + 1);

@@ -13,6 +13,8 @@ export interface RemoteCallsOptions {
   readonly reason?: (error: Error) => string;
 }
 
+type CallSettings = Pick<RemoteSettings, 'readMs' | 'writeMs' | 'breaker' | 'clock'>;
+
 /** What `start` is given: a signal that is aborted at the deadline. */
 export type RemoteCall = Pick<Call, 'signal'>;
 
@@ -25,7 +27,7 @@ export class RemoteCalls {
   readonly #reads: Deadlines;
   readonly #writes: Deadlines;
 
-  constructor({ store, isForeign = () => false, reason = reasonOf }: RemoteCallsOptions, settings: RemoteSettings) {
+  constructor({ store, isForeign = () => false, reason = reasonOf }: RemoteCallsOptions, settings: CallSettings) {
     const { readMs, writeMs, breaker, clock } = settings;
     this.#server = { store, isForeign, reason, breaker: breaker && new Breaker({ store, ...breaker, clock }) };
     this.#reads = new Deadlines(readMs, clock);

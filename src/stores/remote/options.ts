@@ -5,11 +5,18 @@ import type { OnError } from '../../core/report.js';
 import type { Serializer } from '../../core/serializer.js';
 import { DEFAULT_MAX_BYTES } from '../../core/snapshot.js';
 import { type SerializerOption, resolveSerializer } from '../../serializers/resolve.js';
+import { type Seal, type SecretOption, sealOf } from './seal.js';
 
 /** What every store takes that keeps its entries as bytes elsewhere. */
 export interface RemoteOptions {
   /** Default `'json'`. */
   readonly serializer?: SerializerOption;
+  /**
+   * Seals each entry with an HMAC-SHA256 of its key and its bytes: what anybody else wrote, changed or moved is a miss, and not even decoded. A string
+   * or a `Uint8Array` of 16 bytes or more; of several the first one seals and all are accepted, for the time of a change. Default: none, and the
+   * bytes are those of the Python library.
+   */
+  readonly secret?: SecretOption;
   /** Where a value's bytes are what this store wrote last under the key, only prolong its life. Default false. */
   readonly dedupeWrites?: boolean;
   /** How long an operation may take before it rejects with a `TimeoutError`. Default 1 s for reads, 2 s for writes. */
@@ -30,6 +37,7 @@ export interface RemoteOptions {
 /** The same, checked, in milliseconds. */
 export interface RemoteSettings {
   readonly serializer: Serializer;
+  readonly seal: Seal | undefined;
   readonly dedupeWrites: boolean;
   readonly readMs: number;
   readonly writeMs: number;
@@ -39,7 +47,7 @@ export interface RemoteSettings {
   readonly clock: Clock;
 }
 
-const NAMES = ['serializer', 'dedupeWrites', 'timeout', 'maxBytes', 'breaker', 'onError', 'clock'];
+const NAMES = ['serializer', 'secret', 'dedupeWrites', 'timeout', 'maxBytes', 'breaker', 'onError', 'clock'];
 
 const READ_TIMEOUT = 1;
 const WRITE_TIMEOUT = 2;
@@ -59,6 +67,7 @@ export function remoteSettings(store: string, options: RemoteOptions, own: reado
   if (typeof clock?.monotonic !== 'function') refuse('clock', 'a Clock', clock);
   return {
     serializer: resolveSerializer(options.serializer),
+    seal: sealOf('entry', options),
     dedupeWrites,
     ...timeouts(options.timeout),
     maxBytes,

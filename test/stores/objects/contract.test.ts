@@ -10,11 +10,13 @@ test.after.always(async () => {
   for (const end of ends.reverse()) await end();
 });
 
+const secret = 'a secret of more than 16 bytes';
+
 for (const { name, server, store } of KINDS) {
-  for (const dedupeWrites of [false, true]) {
-    const title = dedupeWrites ? `${name}, dedupeWrites` : name;
+  for (const options of [{}, { dedupeWrites: true }, { secret }, { secret, dedupeWrites: true }]) {
+    const title = [name, ...Object.keys(options)].join(', ');
     const clock = fakeClock();
-    const rules = storeContract(async () => store(scope, await server(scope), { dedupeWrites, clock }), {
+    const rules = storeContract(async () => store(scope, await server(scope), { ...options, clock }), {
       now: () => clock.wall() / 1000,
       advance: (seconds) => clock.advance(seconds * 1000),
     });

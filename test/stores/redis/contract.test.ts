@@ -31,15 +31,16 @@ const kinds: Record<string, SerializerOption> = {
   },
 };
 
+const secret = 'a secret of more than 16 bytes';
+
 for (const [kind, serializer] of Object.entries(kinds)) {
-  for (const dedupeWrites of [false, true]) {
+  for (const options of [{}, { dedupeWrites: true }, ...(kind === 'json' ? [{ secret }, { secret, dedupeWrites: true }] : [])]) {
     for (const [where, connect] of Object.entries({ Redis: server, Cluster: cluster })) {
-      const rules = storeContract(
-        async () => new RedisCache(await connect(), { prefix: prefix(), serializer, dedupeWrites, timeout: 20 }),
-        { shortest },
-      );
+      const rules = storeContract(async () => new RedisCache(await connect(), { prefix: prefix(), serializer, timeout: 20, ...options }), {
+        shortest,
+      });
       for (const { name, run } of rules) {
-        redisTest(`RedisCache, ${where}, ${kind}${dedupeWrites ? ', dedupeWrites' : ''}: ${name}${hint}`, async (t) => {
+        redisTest(`RedisCache, ${where}, ${[kind, ...Object.keys(options)].join(', ')}: ${name}${hint}`, async (t) => {
           await t.notThrowsAsync(run);
         });
       }

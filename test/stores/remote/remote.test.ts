@@ -1,5 +1,6 @@
 import test from 'ava';
 import { StoreError, TimeoutError, WireFormatError } from '../../../dist/core/errors.js';
+import { Written } from '../../../dist/stores/objects/written.js';
 import { Breaker } from '../../../dist/stores/remote/breaker.js';
 import { RemoteCalls } from '../../../dist/stores/remote/calls.js';
 import { EntryCodec } from '../../../dist/stores/remote/entry-codec.js';
@@ -185,8 +186,8 @@ test('what is read is told of once: to onError and the listener, or to the liste
   const heard: [string, boolean | undefined][] = [];
   const onError = (error: Error): void => void heard.push([error.name, undefined]);
   const onFault = (error: Error, isReported: boolean): void => void heard.push([error.name, isReported]);
-  new EntryCodec('Test', remoteSettings('Test', { onError })).decode(bytes, onFault);
-  new EntryCodec('Test', remoteSettings('Test', {})).decode(bytes, onFault);
+  new EntryCodec('Test', remoteSettings('Test', { onError })).decode('key', bytes, onFault);
+  new EntryCodec('Test', remoteSettings('Test', {})).decode('key', bytes, onFault);
   t.deepEqual(heard, [
     ['WireFormatError', undefined],
     ['WireFormatError', true],
@@ -196,7 +197,7 @@ test('what is read is told of once: to onError and the listener, or to the liste
 
 test.serial('without anyone to tell, it is a process warning', async (t) => {
   const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
-  new EntryCodec('Test', remoteSettings('Test', {})).decode(Buffer.from('no entry'));
+  new EntryCodec('Test', remoteSettings('Test', {})).decode('key', Buffer.from('no entry'));
   t.regex((await warned).message, /Test found what is no entry: WireFormatError/);
 });
 
@@ -213,7 +214,7 @@ test('what a serializer of somebody else throws, or answers, stays out of messag
   });
   const codec = new EntryCodec('Test', settings);
   t.throws(() => codec.payload(1), { message: /Uint8Array/ });
-  t.is(codec.decode(codec.encode(Buffer.from('canary'), Infinity, 1)), undefined);
+  t.is(codec.decode('key', codec.encode('key', Buffer.from('canary'), Infinity, 1)), undefined);
   t.true(faults[0] instanceof WireFormatError);
   t.notRegex(`${faults[0]?.stack} ${String(faults[0]?.cause)}`, /canary/);
 });
@@ -227,4 +228,13 @@ test('the digests that are remembered are bounded, the last written ones', (t) =
   t.false(last.isLast('key 1', 'other'));
   last.forget('key 1');
   t.false(last.isLast('key 1', 'digest'));
+});
+
+test('so are those of objects, with their tags', (t) => {
+  const written = new Written();
+  for (let i = 0; i < 10_001; i++) written.remember(`name ${i}`, 'digest', `tag ${i}`);
+  t.is(written.tag('name 0', 'digest'), undefined);
+  t.is(written.tag('name 1', 'digest'), 'tag 1');
+  t.is(written.tag('name 10000', 'digest'), 'tag 10000');
+  t.is(written.tag('name 1', 'other'), undefined);
 });

@@ -1,0 +1,77 @@
+/** Fetches what a look has shown; what was refused is not fetched again. */
+import type { Clock } from '../../core/clock.js';
+import { WireFormatError } from '../../core/errors.js';
+import { toError } from '../../core/report.js';
+import type { Snapshot } from '../../core/snapshot.js';
+import type { EntryHeader } from '../../wire/entry.js';
+import type { Connection } from './connection.js';
+import { kindOfFailure } from './failures.js';
+import { type Look, type Meta, pull, verify } from './look.js';
+import type { RedisLinkSettings } from './options.js';
+
+export interface Fetched {
+  /** `undefined`: nobody announced it. */
+  readonly meta: Meta | undefined;
+  readonly header: EntryHeader;
+  readonly bytes: Buffer;
+}
+
+export class Fetcher {
+  pulls = 0;
+  /** How many snapshots were refused. */
+  refused = 0;
+  readonly #connection: Connection;
+  readonly #settings: RedisLinkSettings;
+  #bad: { readonly identity: string; readonly error: Error } | undefined;
+
+  constructor(connection: Connection, settings: RedisLinkSettings) {
+    this.#connection = connection;
+    this.#settings = settings;
+  }
+
+  /**
+   * What was looked at, with its bytes; `undefined` where it has changed since.
+   *
+   * @throws WireFormatError and SnapshotTooLargeError for what is refused, the same each time; StoreError and TimeoutError
+   */
+  async fetch(seen: Look): Promise<Fetched | undefined> {
+    const { names, maxBytes } = this.#settings;
+    const identity = `${seen.meta?.epoch} ${seen.meta?.version} ${seen.meta?.checksum} ${seen.mark}`;
+    if (identity === this.#bad?.identity) throw this.#bad.error;
+    try {
+      if (!seen.header) throw new WireFormatError('This value does not begin as an entry does');
+      this.pulls += 1;
+      const pulled = await pull(this.#connection, names, seen.length, maxBytes);
+      if (!pulled) return undefined;
+      const { meta, header, bytes } = pulled;
+      if (!seen.matches) return header.createdAt === seen.header.createdAt ? { meta: undefined, header, bytes } : undefined;
+      if (!meta || Math.round(header.createdAt * 1000) !== meta.at) return undefined;
+      verify(meta, bytes);
+      this.#bad = undefined;
+      return pulled;
+    } catch (thrown) {
+      const error = toError(thrown);
+      if (kindOfFailure(error) === 'bad-snapshot') {
+        this.#bad = { identity, error };
+        this.refused += 1;
+      }
+      throw error;
+    }
+  }
+
+  /** What travels beside the bytes, its times on this host's clock. */
+  metaOf({ meta, header }: Fetched, { offset }: Look): Omit<Snapshot, 'bytes' | 'epoch' | 'version'> {
+    const createdAt = meta?.at ?? header.createdAt * 1000;
+    return {
+      createdAt,
+      createdAtMonotonic: onOurClock(createdAt, offset, this.#settings.clock),
+      freshFor: meta?.freshFor ?? Math.max(0, (header.freshUntil - header.createdAt) * 1000),
+      codec: meta?.codec ?? this.#settings.store.serializer.name ?? '',
+    };
+  }
+}
+
+/** Never in the future: half a round trip, or a clock of another host, may say so. */
+export function onOurClock(at: number, offset: number, clock: Clock): number {
+  return Math.min(at + offset, clock.monotonic());
+}
