@@ -90,7 +90,13 @@ if (process.send && process.argv[2] === 'follow') {
   for (const [name, size, count, target] of SIZES) {
     const times = Math.ceil(count / share);
     const raw = await floor(address, size, times);
-    rows.push({ size: name, reader: 'SET, PUBLISH, GET alone', 'p50 ms': at(raw, 0.5).toFixed(2), 'p99 ms': at(raw, 0.99).toFixed(2), '× floor': 1 });
+    rows.push({
+      size: name,
+      reader: 'SET, PUBLISH, GET alone',
+      'p50 ms': at(raw, 0.5).toFixed(2),
+      'p99 ms': at(raw, 0.99).toFixed(2),
+      '× floor': 1,
+    });
     const key = `value of ${name}`;
     const bytes = new Uint8Array(size).fill(7);
     const writer = bg.write(0, { key, scope: 'fleet', store, runImmediately: false, ref: false }, () => bytes);

@@ -1,5 +1,8 @@
 export { bg, health } from './bg/bg.js';
 export type { BackgroundStatus, Bg, Health, Read, ShutdownOptions } from './bg/bg.js';
+export { healthHandler } from './bg/health-handler.js';
+export type { HealthHandlerOptions } from './bg/health-handler.js';
+export type { HttpHandler } from './bg/http.js';
 export type { Background, BackgroundOptions } from './bg/background.js';
 export type { KeyedMirror, KeyedMirrorStatus } from './bg/keyed-mirror.js';
 export type { KeyedReadOptions } from './bg/keyed-read.js';

@@ -56,5 +56,5 @@ expectType<unknown>()(bg.read.keyed('a').get('x'));
 // @ts-expect-error a key is a string
 cities.get(5);
 // @ts-expect-error no such option
-bg.read.keyed('a', { store: undefined });
+bg.read.keyed('a', { colour: 'red' });
 expectType<Mirror<number>>()(bg.read<number>('a'));
