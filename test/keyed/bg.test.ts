@@ -311,6 +311,28 @@ test('a listener that comes late is told from there on, and one that throws hurt
   t.throws(() => mirror.onKey(1, () => {}), { instanceOf: TypeError });
 });
 
+test('many records, and a publication while the first version is still looked through', async (t) => {
+  const { key, publish } = publisher<number>();
+  const records = new Map(Array.from({ length: 60_000 }, (_, i) => [`key ${i}`, i]));
+  await publish(records);
+  const mirror = bg.read.keyed<number>(key);
+  const changes: KeyedChange[] = [];
+  const ofKey: unknown[] = [];
+  mirror.onChange((change) => changes.push(change));
+  mirror.onKey('key 7', (value) => ofKey.push(value));
+  await publish(new Map(records).set('key 7', -1));
+  await until(() => changes.length === 1 && ofKey.length === 1, { what: 'the change' });
+  t.like(changes[0], { from: 1, version: 2, added: [], changed: ['key 7'], removed: [] });
+  t.deepEqual(ofKey, [-1]);
+  // All of them at once: more than a snapshot lists, so that the versions are compared.
+  const others = new Map(Array.from(records, ([name, value]) => [name, value + 1]));
+  others.delete('key 1');
+  await publish(others.set('new', 1));
+  await until(() => changes.length === 2, { what: 'the large change' });
+  t.deepEqual([changes[1]?.from, changes[1]?.changed.length, changes[1]?.added, changes[1]?.removed], [2, 59_999, ['new'], ['key 1']]);
+  mirror.close();
+});
+
 test('a view answers from its version, and expires with its bytes', async (t) => {
   const { key, publish } = publisher<number>({ maxBytes: 2 * 1024 * 1024 });
   const mirror = bg.read.keyed<number>(key);

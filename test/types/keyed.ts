@@ -1,5 +1,5 @@
 /** The types of keyed writers and mirrors. Nothing here runs: the compiler reads it. */
-import { bg, type KeyedLookups, type KeyedMirror, type KeyedView, type Mirror, type Writer } from '../../dist/index.js';
+import { bg, InMemCache, type KeyedLookups, type KeyedMirror, type KeyedView, type Mirror, type Writer } from '../../dist/index.js';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function expectType<Expected>(): <Actual>(value: Actual, ...same: Equal<Actual, Expected> extends true ? [] : [never]) => void {
@@ -56,5 +56,5 @@ expectType<unknown>()(bg.read.keyed('a').get('x'));
 // @ts-expect-error a key is a string
 cities.get(5);
 // @ts-expect-error no such option
-bg.read.keyed('a', { colour: 'red' });
+bg.read.keyed('a', { store: new InMemCache() });
 expectType<Mirror<number>>()(bg.read<number>('a'));

@@ -1,5 +1,4 @@
 /** Fetches what a look has shown; what was refused is not fetched again. */
-import type { Clock } from '../../core/clock.js';
 import { WireFormatError } from '../../core/errors.js';
 import { toError } from '../../core/report.js';
 import type { Snapshot } from '../../core/snapshot.js';
@@ -8,6 +7,7 @@ import type { Connection } from './connection.js';
 import { kindOfFailure } from './failures.js';
 import { type Look, type Meta, pull, verify } from './look.js';
 import type { RedisLinkSettings } from './options.js';
+import { ServerClock } from './server-clock.js';
 
 export interface Fetched {
   /** `undefined`: nobody announced it. */
@@ -20,6 +20,7 @@ export class Fetcher {
   pulls = 0;
   /** How many snapshots were refused. */
   refused = 0;
+  readonly serverClock: ServerClock = new ServerClock();
   readonly #connection: Connection;
   readonly #settings: RedisLinkSettings;
   #bad: { readonly identity: string; readonly error: Error } | undefined;
@@ -60,18 +61,19 @@ export class Fetcher {
   }
 
   /** What travels beside the bytes, its times on this host's clock. */
-  metaOf({ meta, header }: Fetched, { offset }: Look): Omit<Snapshot, 'bytes' | 'epoch' | 'version'> {
+  metaOf({ meta, header }: Fetched): Omit<Snapshot, 'bytes' | 'epoch' | 'version'> {
     const createdAt = meta?.at ?? header.createdAt * 1000;
     return {
       createdAt,
-      createdAtMonotonic: onOurClock(createdAt, offset, this.#settings.clock),
+      createdAtMonotonic: this.onOurClock(createdAt),
       freshFor: meta?.freshFor ?? Math.max(0, (header.freshUntil - header.createdAt) * 1000),
       codec: meta?.codec ?? this.#settings.store.serializer.name ?? '',
     };
   }
-}
 
-/** Never in the future: half a round trip, or a clock of another host, may say so. */
-export function onOurClock(at: number, offset: number, clock: Clock): number {
-  return Math.min(at + offset, clock.monotonic());
+  /** A time of Redis's on this host's monotonic clock; never in the future, which half a round trip, or another host's clock, may say. */
+  onOurClock(at: number): number {
+    const now = this.#settings.clock.monotonic();
+    return Math.min(at + (this.serverClock.offset ?? now - at), now);
+  }
 }

@@ -6,7 +6,7 @@ import { report, toError } from '../../core/report.js';
 import type { Snapshot } from '../../core/snapshot.js';
 import { type Follower, type FollowerEvents, type LinkState, type LinkStatus, type News, NO_NEWS } from '../ports.js';
 import { Failures, type RedisFailureKind } from './failures.js';
-import { Fetcher, onOurClock } from './fetcher.js';
+import { Fetcher } from './fetcher.js';
 import { type Seat, takeSeat } from './hub.js';
 import { FREE, type Look, look, parseNews } from './look.js';
 import { linkSettings, type RedisLinkOptions, type RedisLinkSettings } from './options.js';
@@ -154,7 +154,7 @@ export class RedisFollower implements Follower {
     if (this.#position.holds(seen) && kept && isSame(kept, this.have)) return kept;
     if (!seen.exists) return undefined;
     const fetched = await this.#fetcher.fetch(seen);
-    return fetched && { ...this.#fetcher.metaOf(fetched, seen), ...this.#position.numbersOf(seen, fetched.meta), bytes: fetched.bytes };
+    return fetched && { ...this.#fetcher.metaOf(fetched), ...this.#position.numbersOf(seen, fetched.meta), bytes: fetched.bytes };
   }
 
   /** Tells an error, once for the same kind in a row. */
@@ -253,7 +253,7 @@ export class RedisFollower implements Follower {
   async #look(): Promise<Look> {
     const { clock, names } = this.#settings;
     this.#counts.polls += 1;
-    const seen = await look(this.seat.data, names, clock);
+    const seen = await look(this.seat.data, names, clock, this.#fetcher.serverClock);
     const now = clock.monotonic();
     this.#lastLook = { meta: seen.meta, lease: seen.lease, at: now };
     if (seen.lease) this.#lastHeard = now;
@@ -304,17 +304,17 @@ export class RedisFollower implements Follower {
     if (what === 'confirmed') this.#confirm(header.createdAt * 1000, seen);
     if (what !== 'new') return;
     const { epoch, version } = this.#position.have;
-    const snapshot = { ...this.#fetcher.metaOf(fetched, seen), epoch, version, bytes };
+    const snapshot = { ...this.#fetcher.metaOf(fetched), epoch, version, bytes };
     const now = this.#settings.clock.monotonic();
     this.#lag = isFirst ? undefined : now - snapshot.createdAtMonotonic;
     this.#lastHeard = now;
     this.guard(() => this.#options.onSnapshot(snapshot));
   }
 
-  #confirm(at: number, { offset, matches }: Look): void {
+  #confirm(at: number, { matches }: Look): void {
     if (matches) this.#position.confirmed(at);
     const { epoch, version } = this.#position.have;
-    const createdAtMonotonic = onOurClock(at, offset, this.#settings.clock);
+    const createdAtMonotonic = this.#fetcher.onOurClock(at);
     this.guard(() => this.#options.onConfirmed?.({ epoch, version, createdAt: at, createdAtMonotonic }));
   }
 }

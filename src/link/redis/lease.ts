@@ -11,6 +11,7 @@ import { FREE } from './look.js';
 import type { RedisLinkSettings } from './options.js';
 import type { Wanted } from './outbox.js';
 import { CONFIRM, PUBLISH, RELEASE, RENEW, TAKE } from './scripts.js';
+import { ServerClock } from './server-clock.js';
 
 /** Larger entries take the script's text along, lest they go twice to a server that doesn't know it. */
 const LARGE = 65_536;
@@ -42,6 +43,7 @@ export class Lease {
   readonly #data: Connection;
   readonly #control: Connection;
   readonly #unlisten: () => void;
+  readonly #serverClock = new ServerClock();
   #held: Held | undefined;
   #timer: Timer | undefined;
   #renewing: Promise<void> | undefined;
@@ -74,8 +76,9 @@ export class Lease {
   async take(seenEpoch: number, gone: string): Promise<Answer> {
     const { id, leaseMs, clock } = this.#settings;
     const asked = clock.monotonic();
-    const [word, what, left] = await this.#ask('take the lease', TAKE, id, leaseMs, seenEpoch, gone);
-    if (word === 'HELD') return { holder: String(what), left: Math.max(0, Number(left)) };
+    const [word, what, more] = await this.#ask('take the lease', TAKE, id, leaseMs, seenEpoch, gone);
+    if (word === 'HELD') return { holder: String(what), left: Math.max(0, Number(more)) };
+    this.#serverClock.learn(asked, Number(more), clock.monotonic());
     const epoch = Number(what);
     this.#held = { epoch, until: asked + leaseMs, version: 0 };
     this.#arm();
@@ -90,7 +93,7 @@ export class Lease {
     const entry = encodeEntry(bytes, (createdAt + freshFor) / 1000, createdAt / 1000);
     const fresh = freshFor === Infinity ? 'inf' : Math.round(freshFor);
     const answer = await this.#write('publish', bytes.byteLength, PUBLISH, () => [
-      ...[epoch, id, version, checksum, bytes.byteLength, codec, fresh, this.#age(snapshot), names.channel],
+      ...[epoch, id, version, checksum, bytes.byteLength, codec, fresh, this.#loadedAt(snapshot), names.channel],
       entry,
     ]);
     if (this.#held) this.#held.version = version;
@@ -101,7 +104,7 @@ export class Lease {
   async confirm(snapshot: Snapshot): Promise<number | undefined> {
     const { id, names } = this.#settings;
     const { epoch, version } = snapshot;
-    const answer = await this.#write('confirm', 0, CONFIRM, () => [epoch, id, version, this.#age(snapshot), names.channel]);
+    const answer = await this.#write('confirm', 0, CONFIRM, () => [epoch, id, version, this.#loadedAt(snapshot), names.channel]);
     if (answer[0] === 'MISSING') return undefined;
     if (this.#held) this.#held.version = version;
     return Number(answer[1]);
@@ -120,8 +123,9 @@ export class Lease {
     this.#unlisten();
   }
 
-  #age({ createdAtMonotonic }: Snapshot): number {
-    return Math.max(0, Math.round(this.#settings.clock.monotonic() - createdAtMonotonic));
+  /** By Redis's clock, so that it doesn't matter how long the snapshot is on its way. */
+  #loadedAt({ createdAtMonotonic }: Snapshot): number {
+    return Math.floor(createdAtMonotonic - (this.#serverClock.offset ?? 0));
   }
 
   /** A script that only the holder may run. */
@@ -194,13 +198,14 @@ export class Lease {
     }
     const { version } = held;
     try {
-      const [word, detail] = await this.#ask('renew the lease', RENEW, held.epoch, id, leaseMs, version);
+      const [word, detail, time] = await this.#ask('renew the lease', RENEW, held.epoch, id, leaseMs, version);
       if (this.#held !== held) return;
       if (word === 'FENCED') {
         this.#lose(`another writer has epoch ${Number(detail)}`);
         return;
       }
       held.until = asked + leaseMs;
+      this.#serverClock.learn(asked, Number(time), clock.monotonic());
       this.#arm();
       // A publish that happened meanwhile makes the answer old.
       this.#events.onRenewed(detail === 1 || version === 0 || version !== held.version);

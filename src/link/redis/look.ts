@@ -7,6 +7,7 @@ import type { News } from '../ports.js';
 import type { Transaction } from './client.js';
 import { type Connection, READ_WITHIN, allowFor } from './connection.js';
 import type { Names } from './names.js';
+import type { ServerClock } from './server-clock.js';
 
 /** What the meta hash says of the stored snapshot. */
 export interface Meta extends News {
@@ -35,8 +36,6 @@ export interface Look {
   readonly mark: string;
   /** Who has the lease, and for how many milliseconds still; `undefined` where nobody has it. */
   readonly lease: { readonly holder: string; readonly left: number } | undefined;
-  /** What to add to a time of Redis to have it on this host's monotonic clock. */
-  readonly offset: number;
 }
 
 const FIELDS = ['e', 'v', 'w', 'f', 'at', 'c', 'n', 'h'];
@@ -44,7 +43,8 @@ const FIELDS = ['e', 'v', 'w', 'f', 'at', 'c', 'n', 'h'];
 /** What runs the question: a connection of the link's own, or the user's client. */
 export type Asker = Pick<Connection, 'run'>;
 
-export async function look(connection: Asker, names: Names, clock: Clock): Promise<Look> {
+/** @param serverClock learns Redis's time by the way */
+export async function look(connection: Asker, names: Names, clock: Clock, serverClock: ServerClock): Promise<Look> {
   let sent = 0;
   const [fields, head, size, holder, left, time] = await connection.run('poll', READ_WITHIN, (client) => {
     const transaction = client.multi();
@@ -57,9 +57,8 @@ export async function look(connection: Asker, names: Names, clock: Clock): Promi
     sent = clock.monotonic();
     return results(transaction);
   });
-  // Redis read its clock at some moment between the two: the middle is wrong by half a round trip at most.
-  const middle = (sent + clock.monotonic()) / 2;
   const [seconds, micros] = time as [string, string];
+  serverClock.learn(sent, Number(seconds) * 1000 + Number(micros) / 1000, clock.monotonic());
   const meta = parseMeta(fields as (string | null)[]);
   const header = parseHeader(head as Buffer);
   const length = Number(size) - HEADER_BYTES;
@@ -71,7 +70,6 @@ export async function look(connection: Asker, names: Names, clock: Clock): Promi
     matches: meta !== undefined && header !== undefined && Math.round(header.createdAt * 1000) === meta.at && length === meta.length,
     mark: `${(head as Buffer).toString('hex')} ${length}`,
     lease: typeof holder === 'string' ? { holder, left: Math.max(0, Number(left)) } : undefined,
-    offset: middle - (Number(seconds) * 1000 + Number(micros) / 1000),
   };
 }
 

@@ -44,7 +44,7 @@ if (lease and lease ~= W) or E < e or E < g or (E == e and w and w ~= W) then re
 `;
 
 /**
- * Stores a snapshot and announces it. ARGV: epoch, id, version, checksum, length, codec, fresh for, age in ms, channel, entry.
+ * Stores a snapshot and announces it. ARGV: epoch, id, version, checksum, length, codec, fresh for, when it was loaded, channel, entry.
  * Answers `OK` with the time it was loaded; `FENCED` with the epoch and the writer that stand against it; `VACANT` where nobody holds
  * the lease; `REPLAY` with the pair that is there.
  */
@@ -53,7 +53,7 @@ local E, W, V, H = number(ARGV[1]), ARGV[2], number(ARGV[3]), ARGV[4]
 ${FENCE}
 if not lease then return { 'VACANT' } end
 if E == e and (V < v or (V == v and H ~= m[5])) then return { 'REPLAY', whole(e), whole(v) } end
-local loaded = math.floor(now() - ARGV[8])
+local loaded = math.min(number(ARGV[8]), now())
 if E == e and V == v and at > loaded then loaded = at end
 redis.call('SET', KEYS[1], ARGV[10])
 redis.call('SETRANGE', KEYS[1], 0, header(loaded, ARGV[7]))
@@ -62,7 +62,7 @@ redis.call('PUBLISH', ARGV[9], whole(E) .. ':' .. whole(V) .. ':' .. whole(loade
 return { 'OK', whole(loaded) }`);
 
 /**
- * The same bytes were loaded again: a new time for what is there. ARGV: epoch, id, version, age in ms, channel.
+ * The same bytes were loaded again: a new time for what is there. ARGV: epoch, id, version, when they were, channel.
  * Answers as PUBLISH; `MISSING` where that snapshot isn't there, or not whole.
  */
 export const CONFIRM: Script = script(`${PRELUDE}
@@ -70,7 +70,7 @@ local E, W, V = number(ARGV[1]), ARGV[2], number(ARGV[3])
 ${FENCE}
 if not lease then return { 'VACANT' } end
 if E ~= e or V ~= v or not intact() then return { 'MISSING' } end
-local loaded = math.floor(now() - ARGV[4])
+local loaded = math.min(number(ARGV[4]), now())
 if loaded > at then
   redis.call('SETRANGE', KEYS[1], 0, header(loaded, m[7]))
   redis.call('HSET', KEYS[2], 'at', whole(loaded))
@@ -81,7 +81,7 @@ return { 'OK', whole(at) }`);
 
 /**
  * Takes the lease if nobody has it. ARGV: id, milliseconds, the highest epoch that the caller has seen, the id of one that is known to be
- * dead or ''. Answers `TAKEN` with the epoch, or
+ * dead or ''. Answers `TAKEN` with the epoch and the time, or
  * `HELD` with the holder and for how many milliseconds still. Epochs are at least the time of the grant: those of a Redis that
  * restarted empty are higher than those it forgot.
  */
@@ -91,19 +91,19 @@ if lease and lease ~= ARGV[1] and lease ~= ARGV[4] then return { 'HELD', lease, 
 local E = math.max(math.max(e, g, number(ARGV[3])) + 1, now())
 redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2])
 redis.call('HSET', KEYS[2], 'g', whole(E))
-return { 'TAKEN', whole(E) }`);
+return { 'TAKEN', whole(E), whole(now()) }`);
 
 /**
  * Keeps the lease, and takes it back where Redis forgot it and nobody else came. ARGV: epoch, id, milliseconds, version.
- * Answers `FENCED`, or `OK` and 1 if that version is there and whole, 0 if not.
+ * Answers `FENCED`, or `OK`, 1 if that version is there and whole (0 if not), and the time.
  */
 export const RENEW: Script = script(`${PRELUDE}
 local E, W, V = number(ARGV[1]), ARGV[2], number(ARGV[4])
 ${FENCE}
 redis.call('SET', KEYS[3], W, 'PX', ARGV[3])
 if g < E then redis.call('HSET', KEYS[2], 'g', whole(E)) end
-if E == e and V == v and intact() then return { 'OK', 1 } end
-return { 'OK', 0 }`);
+if E == e and V == v and intact() then return { 'OK', 1, whole(now()) } end
+return { 'OK', 0, whole(now()) }`);
 
 /** Gives the lease up, and tells. ARGV: id, channel, message. */
 export const RELEASE: Script = script(`
