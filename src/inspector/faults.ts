@@ -39,6 +39,7 @@ export const OWN_CODES: ReadonlySet<string> = new Set([
   'ERR_STOPPED',
   'ERR_PROTOCOL',
   'ERR_MISSING_DEPENDENCY',
+  'ERR_VIEW_EXPIRED',
 ]);
 
 export class Faults {
