@@ -19,18 +19,18 @@ import { type Clock, systemClock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
 import { type CacheStorage, isSyncCacheStorage } from '../core/store.js';
 import { compileKey } from '../keys/compile.js';
+import type { CountingMetrics } from '../metrics/counting.js';
 import { InMemCache, tableOf } from '../stores/in-mem.js';
 import { resolveStore } from '../stores/resolve.js';
 import { forgetAllLoads, forgetLoads } from './airborne.js';
 import { Answers } from './answers.js';
 import { asyncCall } from './async.js';
 import { type Wrapper, fastWrapper } from './fast.js';
-import { list, newTally } from './listing.js';
+import { counted, list } from './listing.js';
 import { checkCacheOptions, checkTarget } from './options.js';
 import { Recorder } from './recorder.js';
 import type { Args, Setup } from './setup.js';
 import { syncCall } from './sync.js';
-import { counting, timed } from './tally.js';
 import type { AnyFunction, CacheDecorator, CacheOptions, Cached } from './types.js';
 
 /**
@@ -63,19 +63,18 @@ export function cacheOn(clock: Clock, ttl: Duration, options: CacheOptions<Cache
     checkTarget(fn, context);
     const store = resolveStore(options.store ?? InMemCache);
     const name = options.name ?? (fn.name === '' ? 'anonymous' : fn.name);
-    const tally = newTally(options.metrics);
-    const recorder = new Recorder(tally ?? options.metrics, name, options.onError);
-    const setup: Setup = { fn, name, ...durations, key: compileKey(options.key, fn, options.params), store, clock, recorder, tally };
-    return withControls(wrapperOf(setup), setup, options);
+    const { metrics, counts } = counted(options.metrics);
+    const recorder = new Recorder(metrics, name, options.onError);
+    const setup: Setup = { fn, name, ...durations, key: compileKey(options.key, fn, options.params), store, clock, recorder };
+    return withControls(wrapperOf(setup), setup, options, counts);
   };
   return rest.length === 0 ? wrap : wrap(rest[0]);
 }
 
 function wrapperOf(setup: Setup): Wrapper {
-  const { fn, ttl, key, store, recorder, tally } = setup;
-  const working = tally ? { ...setup, fn: timed(tally, fn) } : setup;
+  const { fn, ttl, key, store, recorder } = setup;
   if (!isSyncCacheStorage(store)) {
-    const call = ttl === 0 ? (self: unknown, args: Args) => Reflect.apply(fn, self, args) as unknown : asyncCall(working);
+    const call = ttl === 0 ? (self: unknown, args: Args) => Reflect.apply(fn, self, args) as unknown : asyncCall(setup);
     return async function (...args) {
       return call(this, args, ttl === 0 ? '' : key.keyOf(args));
     };
@@ -87,8 +86,7 @@ function wrapperOf(setup: Setup): Wrapper {
   }
   const answers = new Answers(fn);
   const table = tableOf(store);
-  const call = syncCall({ ...working, store }, answers, table);
-  if (table && tally?.isAlone) return counting(tally, fastWrapper(key, answers, table, undefined, call));
+  const call = syncCall({ ...setup, store }, answers, table);
   if (table && (!recorder.isOn || recorder.tally)) return fastWrapper(key, answers, table, recorder.tally, call);
   return function (...args) {
     let built: string;
@@ -102,7 +100,7 @@ function wrapperOf(setup: Setup): Wrapper {
 }
 
 /** The controls of a cached function, and the name and length of the function it stands for. */
-function withControls(wrapper: Wrapper, setup: Setup, options: CacheOptions<CacheStorage>): unknown {
+function withControls(wrapper: Wrapper, setup: Setup, options: CacheOptions<CacheStorage>, counts: CountingMetrics | undefined): unknown {
   const { fn, key, store, recorder } = setup;
   const remove = (built: string): unknown => {
     const writes = forgetLoads(store, built);
@@ -114,9 +112,9 @@ function withControls(wrapper: Wrapper, setup: Setup, options: CacheOptions<Cach
     forgetAllLoads(store);
     return store.clear();
   };
-  const { name, ttl, stale, tally } = setup;
+  const { name, ttl, stale } = setup;
   const template = typeof options.key === 'string' ? options.key : undefined;
-  const listing = { name, template, ttl, stale, store, metrics: options.metrics, tally, remove, clear };
+  const listing = { name, template, ttl, stale, store, counts, remove, clear };
   list(listing);
   const controls = {
     // Through the listing: who holds the function holds its listing.

@@ -2,7 +2,6 @@ import type { Clock } from '../core/clock.js';
 import type { CacheStorage } from '../core/store.js';
 import type { KeyPlan } from '../keys/compile.js';
 import type { Recorder } from './recorder.js';
-import type { Tally } from './tally.js';
 
 /** Everything that one cached function was made with, checked and resolved. */
 export interface Setup<S extends CacheStorage = CacheStorage> {
@@ -15,8 +14,6 @@ export interface Setup<S extends CacheStorage = CacheStorage> {
   readonly store: S;
   readonly clock: Clock;
   readonly recorder: Recorder;
-  /** Where it counts for the inspector. */
-  readonly tally: Tally | undefined;
 }
 
 export type Args = ArrayLike<unknown>;

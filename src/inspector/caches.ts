@@ -1,8 +1,10 @@
 /** The cached functions of this thread, in figures. */
 import { type CacheListing, listings } from '../cache/listing.js';
 import type { CacheStorage } from '../core/store.js';
-import { InMemoryMetrics } from '../metrics/in-memory.js';
-import type { MetricsStats } from '../metrics/stats.js';
+import { type CountingMetrics, ownTotalsOf } from '../metrics/counting.js';
+import type { Distribution } from '../metrics/histogram.js';
+import { cacheNameOf } from '../metrics/names.js';
+import type { Totals } from '../metrics/totals.js';
 import { ChainCache } from '../stores/chain.js';
 import { InMemCache } from '../stores/in-mem.js';
 import { shortHash } from './identity.js';
@@ -35,62 +37,43 @@ function labelOf(store: CacheStorage): string {
 }
 
 export async function cacheReports(pace: Pace): Promise<CacheReport[]> {
-  const stats = new Map<InMemoryMetrics, MetricsStats>();
+  const totals = new Map<CountingMetrics, Totals>();
   const all = new Map<string, CacheReport>();
   for (const listing of listings()) {
     if (pace.isDue()) await pace.rest();
-    const report = reportOf(listing, stats);
+    const report = reportOf(listing, totals);
     const other = all.get(report.id);
     all.set(report.id, other ? together(other, report) : report);
   }
   return [...all.values()];
 }
 
-function reportOf(listing: CacheListing, known: Map<InMemoryMetrics, MetricsStats>): CacheReport {
-  const { name, template, ttl, stale, store, metrics, tally } = listing;
+function reportOf(listing: CacheListing, known: Map<CountingMetrics, Totals>): CacheReport {
+  const { name, template, ttl, stale, store, counts } = listing;
   const finite = (span: number): number | undefined => (Number.isFinite(span) ? span : undefined);
-  const head = { ...identityOf(listing), name, template, ttl: finite(ttl), stale: finite(stale), copies: 1, entries: entriesOf(store) };
-  if (tally) {
-    const { hits, misses, sets, deletes, refreshes, failedRefreshes } = tally;
-    const latencies = Object.entries(tally.latencies()).map(([operation, latency]) => ({ operation, ...latency }));
-    const errors = tally.errors().map((error) => ({ ...error }));
-    return { ...head, isCounted: true, hits, misses, sets, deletes, refreshes, failedRefreshes, errors, latencies };
-  }
-  if (!(metrics instanceof InMemoryMetrics)) {
-    const none = { hits: 0, misses: 0, sets: 0, deletes: 0, refreshes: 0, failedRefreshes: 0 };
-    return { ...head, isCounted: false, ...none, errors: [], latencies: [] };
-  }
-  let stats = known.get(metrics);
-  if (!stats) known.set(metrics, (stats = metrics.getStats()));
-  return { ...head, isCounted: true, ...figuresOf(name, stats) };
+  let totals = counts && known.get(counts);
+  if (counts && !totals) known.set(counts, (totals = ownTotalsOf(counts)));
+  // Of functions of one name in one collector the figures are the same.
+  const own = totals?.get(cacheNameOf(name));
+  return {
+    ...identityOf(listing),
+    name,
+    template,
+    ttl: finite(ttl),
+    stale: finite(stale),
+    copies: 1,
+    entries: entriesOf(store),
+    isCounted: counts !== undefined,
+    ...(own?.counts ?? NOTHING),
+    errors: [...(own?.errors ?? [])].flatMap(([operation, types]) => [...types].map(([type, count]) => ({ operation, type, count }))),
+    latencies: [...(own?.latency ?? [])].map(([operation, all]) => latencyOf(operation, all)),
+  };
 }
 
-/** The figures of a collector go by the name, so functions of one name have the same. */
-function figuresOf(
-  name: string,
-  stats: MetricsStats,
-): Pick<CacheReport, 'hits' | 'misses' | 'sets' | 'deletes' | 'refreshes' | 'failedRefreshes' | 'errors' | 'latencies'> {
-  const counts = stats.caches[name];
-  const refreshes = stats.backgroundRefresh[name];
-  const prefix = `${name}.`;
-  const operations = <T>(of: Record<string, T>): [string, T][] =>
-    Object.entries(of)
-      .filter(([key]) => key.startsWith(prefix) && !key.includes('.', prefix.length))
-      .map(([key, value]) => [key.slice(prefix.length), value]);
-  return {
-    hits: counts?.hits ?? 0,
-    misses: counts?.misses ?? 0,
-    sets: counts?.sets ?? 0,
-    deletes: counts?.deletes ?? 0,
-    refreshes: refreshes?.success ?? 0,
-    failedRefreshes: refreshes?.failure ?? 0,
-    errors: operations(stats.errors).flatMap(([operation, types]) =>
-      Object.entries(types).map(([type, count]) => ({ operation, type, count, time: 0 })),
-    ),
-    latencies: operations(stats.latency).map(([operation, { count, avgMs, p50Ms, p95Ms, p99Ms }]) => {
-      return { operation, count, avg: avgMs / 1000, p50: p50Ms / 1000, p95: p95Ms / 1000, p99: p99Ms / 1000 };
-    }),
-  };
+const NOTHING = { hits: 0, misses: 0, sets: 0, deletes: 0, refreshes: 0, failedRefreshes: 0 };
+
+function latencyOf(operation: string, all: Distribution): LatencyReport {
+  return { operation, count: all.count, avg: all.mean, p50: all.quantile(0.5), p95: all.quantile(0.95), p99: all.quantile(0.99) };
 }
 
 function entriesOf(store: CacheStorage): number | undefined {
@@ -116,9 +99,7 @@ export function together(one: CacheReport, other: CacheReport): CacheReport {
     errors: merge(
       [...one.errors, ...other.errors],
       ({ operation, type }) => `${operation} ${type}`,
-      (a, b) => {
-        return { ...a, count: a.count + b.count, time: Math.max(a.time, b.time) };
-      },
+      (a, b) => ({ ...a, count: a.count + b.count }),
     ),
     latencies: merge([...one.latencies, ...other.latencies], ({ operation }) => operation, slower),
   };

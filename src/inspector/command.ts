@@ -1,10 +1,10 @@
 /** What a thread can be asked to do, and how it does it. Whether it may be asked is for the inspector to know. */
-import { inspect } from 'node:util';
 import { backgrounds, mirrors, writers } from '../bg/registry.js';
 import { type CacheListing, listings } from '../cache/listing.js';
 import { systemClock, type Timer } from '../core/clock.js';
 import { toError } from '../core/report.js';
 import { identityOf } from './caches.js';
+import { preview } from './preview.js';
 import { flag, matching, number, object, optional, type Shape, text } from './shape.js';
 
 /**
@@ -44,7 +44,6 @@ export const LARGEST_OUTCOME = 200_000;
 
 /** A loader may run longer than somebody waits (milliseconds). */
 const PATIENCE = 8000;
-const LONGEST_VALUE = 8000;
 
 /** Never rejects. */
 export async function perform(asked: Command): Promise<Outcome> {
@@ -123,18 +122,4 @@ async function value(key: string): Promise<Outcome> {
   const mirror = [...mirrors].find((one) => one.status().key === key);
   const found = typeof mirror === 'function' ? mirror() : await writerOf(key)?.read();
   return found === undefined ? nothing('value of that key') : { isDone: true, text: preview(found) };
-}
-
-/** A value as text: bounded, and without running any code of its own. */
-function preview(of: unknown): string {
-  const shown = inspect(of, {
-    depth: 4,
-    maxArrayLength: 50,
-    maxStringLength: 1000,
-    breakLength: 90,
-    customInspect: false,
-    getters: false,
-    showProxy: true,
-  });
-  return shown.length <= LONGEST_VALUE ? shown : `${shown.slice(0, LONGEST_VALUE)} … (${shown.length - LONGEST_VALUE} more characters)`;
 }

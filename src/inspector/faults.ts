@@ -15,7 +15,7 @@ export interface ErrorRow extends Row {
   readonly message: string | undefined;
   /** As often as it was seen to happen. */
   readonly count: number;
-  /** The last time: Unix time in seconds. */
+  /** The last time: Unix time in seconds; 0 where it was before anybody looked. */
   readonly time: number;
 }
 
@@ -40,12 +40,15 @@ export const OWN_CODES: ReadonlySet<string> = new Set([
   'ERR_STOPPED',
   'ERR_PROTOCOL',
   'ERR_MISSING_DEPENDENCY',
+  'ERR_VIEW_EXPIRED',
 ]);
 
 export class Faults {
   readonly #showsMessages: boolean;
   readonly #rows = new Map<string, ErrorRow>();
   #met: Met = new Map();
+  /** The threads of the last look. */
+  #seen = new Set<string>();
 
   /** @param showsMessages whether the messages of errors that aren't the library's are kept: they may hold anything */
   constructor(showsMessages: boolean) {
@@ -55,17 +58,21 @@ export class Faults {
   async rows(threads: readonly Thread[], now: number, pace: Pace): Promise<ErrorRow[]> {
     const met: Met = new Map();
     for (const { id: at, report } of threads) {
+      const isKnown = this.#seen.has(at);
       if (pace.isDue()) await pace.rest();
       for (const { key, lastError } of report.writers) this.#error(at, 'writer', key, lastError, met);
       for (const { key, lastError } of report.mirrors) this.#error(at, 'mirror', key, lastError, met);
       for (const { name: subject, id, errors } of report.caches) {
         if (errors.length === 0) continue;
-        for (const { operation, type, count, time } of errors) {
+        for (const { operation, type, count } of errors) {
           const name = `${at} ${id} ${operation} ${type}`;
-          const more = count - (this.#met.get(name) ?? 0);
+          const before = this.#met.get(name);
+          const more = count - (before ?? 0);
           met.set(name, count);
+          // A count doesn't say when: of what was counted before the thread was first seen, nobody knows.
+          const time = before === undefined && !isKnown ? 0 : now;
           const message = operation === 'load' ? 'in its own code' : `while it was to ${operation}`;
-          if (more > 0) this.#add({ where: 'function', subject, name: type, code: undefined, message, time: time || now }, more);
+          if (more > 0) this.#add({ where: 'function', subject, name: type, code: undefined, message, time }, more);
         }
       }
       for (const { what, lastError, restarts } of report.helpers) {
@@ -77,6 +84,7 @@ export class Faults {
       }
     }
     this.#met = met;
+    this.#seen = new Set(threads.map(({ id }) => id));
     return [...this.#rows.values()];
   }
 

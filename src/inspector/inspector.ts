@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { threadId } from 'node:worker_threads';
 import { placeSettings } from '../bg/host-ring.js';
 import { answer, type HttpHandler, pathsOf } from '../bg/http.js';
-import { startTallies } from '../cache/listing.js';
+import { startCounting } from '../cache/listing.js';
 import { checkOptions } from '../core/options.js';
 import { report } from '../core/report.js';
 import { LARGEST_COMMAND, SHOWS } from './command.js';
@@ -23,7 +23,7 @@ export interface Inspector extends HttpHandler {
 }
 
 // In this module and not in index.ts, which a bundler may leave out: it only passes on.
-startTallies();
+startCounting();
 
 /** More open pages than these are refused. */
 const MOST_STREAMS = 20;

@@ -118,7 +118,7 @@ export interface CacheReport {
   readonly refreshes: number;
   readonly failedRefreshes: number;
   readonly entries: number | undefined;
-  readonly errors: readonly { readonly operation: string; readonly type: string; readonly count: number; readonly time: number }[];
+  readonly errors: readonly { readonly operation: string; readonly type: string; readonly count: number }[];
   readonly latencies: readonly LatencyReport[];
 }
 export const cacheReport: Shape<CacheReport> = object({
@@ -137,7 +137,7 @@ export const cacheReport: Shape<CacheReport> = object({
   refreshes: number,
   failedRefreshes: number,
   entries: optional(number),
-  errors: list(60, object({ operation: name, type: name, count: number, time: number })),
+  errors: list(60, object({ operation: name, type: name, count: number })),
   latencies: list(10, latency),
 });
 

@@ -1,3 +1,4 @@
+import { threadId } from 'node:worker_threads';
 import type { MetricsCollector } from '../core/metrics.js';
 import { refuse, show } from '../core/options.js';
 import { LARGEST_STEP } from './counter.js';
@@ -34,6 +35,9 @@ type Detail<M extends keyof MetricsCollector> = NonNullable<Parameters<NonNullab
  * rather than a call. Not of a subclass, or of an object, whose `recordHit` or `recordMiss` is its own: that one wants to be called.
  */
 export let tallyOf: (collector: MetricsCollector, cacheName: string) => Tally | undefined;
+
+/** What this thread counted for a collector, by the name of the cache (see `cacheNameOf`). */
+export let ownTotalsOf: (collector: CountingMetrics) => Totals;
 
 /** Of the collectors of one name in this thread: they count in the same words, so they must take turns. */
 const ledgers = new Map<string, Ledger>();
@@ -124,5 +128,6 @@ export abstract class CountingMetrics implements MetricsCollector {
       if (!(#ledger in collector) || collector.recordHit !== own.recordHit || collector.recordMiss !== own.recordMiss) return undefined;
       return collector.#ledger.of(cacheName).tally;
     };
+    ownTotalsOf = (collector) => collector.totalsByThread().find((one) => one.threadId === threadId)?.totals ?? new Map();
   }
 }

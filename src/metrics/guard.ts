@@ -2,7 +2,10 @@ import type { LoadTrace, MetricsCollector } from '../core/metrics.js';
 import { refuse } from '../core/options.js';
 import { type OnError, report } from '../core/report.js';
 
-const METHODS = [
+type CollectorMethod = Exclude<keyof MetricsCollector, 'traceLoad'>;
+
+/** What every collector has. */
+export const METHODS: readonly CollectorMethod[] = [
   'recordHit',
   'recordMiss',
   'recordSet',
@@ -11,7 +14,7 @@ const METHODS = [
   'recordError',
   'recordMemoryUsage',
   'recordBackgroundRefresh',
-] as const satisfies readonly (keyof MetricsCollector)[];
+];
 
 /** @throws TypeError unless `value` has every method of a collector */
 export function checkMetrics(value: unknown): asserts value is MetricsCollector {

@@ -20,11 +20,12 @@ interface Opened {
   readonly requests: string[];
 }
 
-async function open(t: Scope, url: string, options: BrowserContextOptions = {}): Promise<Opened> {
+async function open(t: Scope, url: string, options: BrowserContextOptions = {}, isClockFake = false): Promise<Opened> {
   const context = await (await browser()).newContext({ viewport: { width: 1280, height: 800 }, ...options });
   t.teardown(() => context.close());
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
+  if (isClockFake) await page.clock.install();
   const complaints: string[] = [];
   const requests: string[] = [];
   page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
@@ -205,12 +206,17 @@ for (const width of [1280, 390]) {
   }
 }
 
-browserTest('a page that is closed costs nothing any more', async (t) => {
+browserTest('a page that nobody sees rests after a minute, costs nothing then, and wakes', async (t) => {
   const app = application(t);
   const one = app.start();
-  const { page } = await open(t, await one.serve());
+  const { page } = await open(t, await one.serve(), {}, true);
   await until(() => files(app).length === 1, { what: 'the report' });
-  t.true(readFileSync(`${app.folder}/threads/${files(app)[0]}`).length > 0);
-  await page.close();
+  await inPage(page, 'hide');
+  await page.clock.fastForward(61_000);
+  await page.getByText('Paused', { exact: true }).waitFor();
   await until(() => files(app).length === 0, { deadline: 30_000, what: 'its end' });
+  await inPage(page, 'show');
+  await page.getByText('Live', { exact: true }).first().waitFor();
+  await until(() => files(app).length === 1, { what: 'the next report' });
+  t.pass();
 });

@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import test from 'ava';
 import { lifeOf, ownTask, parseStat, type TaskId } from '../../dist/files/task.js';
 import { Pace } from '../../dist/inspector/pace.js';
+import { preview } from '../../dist/inspector/preview.js';
 import type { ThreadReport } from '../../dist/inspector/report.js';
 import { decodeReport, encodeReport } from '../../dist/inspector/report-file.js';
 import { Rows } from '../../dist/inspector/rows.js';
@@ -106,6 +107,37 @@ test('rows: who has missed too much begins anew', async (t) => {
   t.false(rows.reaches(revision));
   t.true(rows.reaches(0));
   t.true(rows.reaches(rows.changes(0, 1).revision));
+});
+
+test('a value is shown bounded, and none of its code runs', (t) => {
+  const fail = (): never => {
+    throw new Error('its code ran');
+  };
+  class Own {
+    a = 1;
+    get b(): never {
+      return fail();
+    }
+    toJSON = fail;
+  }
+  Object.assign(Own.prototype, { [Symbol.for('nodejs.util.inspect.custom')]: fail });
+  t.regex(preview(new Own()), /^Own \{ a: 1/);
+  const getter = Object.defineProperty({}, 'x', { get: fail, enumerable: true });
+  t.is(preview(getter), '{ x: [Getter] }');
+  t.is(preview(new Proxy({}, { get: fail, ownKeys: fail, getPrototypeOf: fail })), '[Proxy]');
+  const round: { self?: unknown } = {};
+  round.self = round;
+  t.true(preview(round).length < 500);
+  t.regex(preview(Array.from({ length: 100 }, () => 0)), /… 50 more/);
+  t.is(preview({ a: [1, new Map([['c', new Set([2])]])] }).replaceAll(/\s+/g, ' '), "{ a: [ 1, Map(1) { 'c' => Set(1) { 2 } } ] }");
+  for (const value of [
+    Object.fromEntries(Array.from({ length: 100_000 }, (_, at) => [`k${at}`, at])),
+    'x'.repeat(1e6),
+    new Uint8Array(1e6),
+    Array.from({ length: 60 }, () => Array.from({ length: 60 }, () => Array.from({ length: 60 }, () => ({ a: 'x'.repeat(900) })))),
+  ]) {
+    t.true(preview(value).length < 8100);
+  }
 });
 
 test('long work leaves room for others', async (t) => {

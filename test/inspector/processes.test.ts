@@ -1,9 +1,9 @@
 /** The inspector and the threads that it looks at: real processes, which die in all ways. */
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { until } from '../support/process.js';
-import { act, application, files, View } from './support.js';
+import { tempDir, until } from '../support/process.js';
+import { act, application, files, type Process, View } from './support.js';
 
 const linux = process.platform === 'linux' ? test.serial : test.serial.skip;
 
@@ -109,18 +109,26 @@ linux('a worker thread that is gone is told from one that is blocked, and a proc
   const app = application(t);
   const [one, blocked, stopped] = [app.start(), app.start(), app.start()];
   await Promise.all([blocked.tell('join', { name: 'blocked' }), stopped.tell('join', { name: 'stopped' })]);
-  await blocked.tell('thread', { orders: [{ do: 'join', name: 'its thread' }] });
+  await Promise.all([blocked, stopped].map((process_) => process_.tell('thread', { orders: [{ do: 'join', name: 'a thread' }] })));
   const view = new View(t, await one.serve());
-  await until(() => view.totals?.threads === 4, { what: 'four threads' });
-  blocked.child.send({ do: 'block', ms: 9000 });
+  await until(() => view.totals?.threads === 5, { what: 'five threads' });
+  const is = (name: string, { child }: Process, state: string) =>
+    view.until('thread', (row) => row.name === name && row.pid === child.pid && row.state === state, `${name} is ${state}`);
+
+  await stopped.tell('terminate');
+  await is('a thread', stopped, 'died');
+  const file = join(tempDir(t), 'block');
+  writeFileSync(file, '');
+  blocked.child.send({ do: 'block', file });
   stopped.child.kill('SIGSTOP');
-  await view.until('thread', ({ name, state }) => name === 'stopped' && state === 'stopped', 'the stopped one');
-  await view.until('thread', ({ name, state }) => name === 'blocked' && state === 'silent', 'the blocked one');
-  t.is(view.all('thread').find(({ name }) => name === 'its thread')?.state, 'live', 'its other thread goes on');
+  await is('stopped', stopped, 'stopped');
+  await is('blocked', blocked, 'silent');
+  await is('a thread', blocked, 'live');
   stopped.child.kill('SIGCONT');
-  for (const name of ['stopped', 'blocked']) {
-    await view.until('thread', (row) => row.name === name && row.state === 'live', `${name}: it goes on`);
-  }
+  rmSync(file);
+  await is('stopped', stopped, 'live');
+  await is('blocked', blocked, 'live');
+  t.is(view.totals?.lostThreads, 1);
 });
 
 test.serial('actions work in another process; what it has done is told at once', async (t) => {
@@ -151,6 +159,16 @@ test.serial('actions work in another process; what it has done is told at once',
   t.is((await other.tell<{ loads: number }>('call', { id: 7 })).loads, 3);
 
   t.deepEqual((await act(url, view, { action: 'refresh', target: 'nobody has it' })).outcomes, []);
+
+  const second = await other.serve({ allowActions: true });
+  const secondView = new View(t, second);
+  await secondView.until('value', ({ key }) => key === 'rates', 'the value, in another process’s page');
+  t.deepEqual(
+    (await act(second, view, { action: 'refresh', target: 'rates' })).outcomes,
+    [{ ...there, text: 'Refreshed' }],
+    'as behind one port of a cluster',
+  );
+  secondView.close();
   t.deepEqual([files(app, 'commands'), files(app, 'answers')], [[], []], 'nothing is left of them');
 });
 
@@ -162,6 +180,7 @@ test.serial('nobody looks: no thread writes, nothing stays, and the process ends
   t.deepEqual(files(app), []);
   const view = new View(t, url);
   await until(() => files(app).length === 2, { what: 'the files of both' });
+  for (const name of files(app)) t.is(statSync(join(app.folder, 'threads', name)).mode & 0o777, 0o600);
   view.close();
   await until(() => files(app).length === 0, { deadline: 30_000, what: 'the end of them' });
   other.child.send({ do: 'release' });
@@ -204,6 +223,23 @@ test.serial('files that are no reports are counted, and hurt nobody', async (t) 
   t.is(view.all('thread').length, 2);
   t.notRegex(view.raw, /root:/);
   rmSync(join(threads, '101.0.jsonl'), { recursive: true });
+});
+
+test.serial('where the directory can’t be used, the page shows its own thread and says why', async (t) => {
+  const app = application(t);
+  const file = join(app.env['ADVANCED_CACHING_DIRECTORY'] ?? '', 'a file');
+  writeFileSync(file, '');
+  const one = app.start({ ADVANCED_CACHING_DIRECTORY: file });
+  const url = await one.serve({ name: 'alone', allowActions: true });
+  await one.tell('write', { key: 'rates', scope: 'process' });
+  const view = new View(t, url);
+  await view.until('thread', ({ name, state }) => name === 'alone' && state === 'live', 'its own thread');
+  t.regex(view.trouble ?? '', /Set `directory` to one that this user may write/);
+  t.deepEqual(
+    (await act(url, view, { action: 'refresh', target: 'rates' })).outcomes.map(({ text }) => text),
+    ['Refreshed'],
+  );
+  t.is(one.child.stderr().match(/AdvancedCachingWarning: the inspector/g)?.length, 2, 'said once by each of its two parts');
 });
 
 test.serial('what the dead left is cleared away', async (t) => {

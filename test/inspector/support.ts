@@ -70,7 +70,8 @@ export interface Application {
   readonly env: Readonly<Record<string, string>>;
   /** The folder in which its threads meet. */
   readonly folder: string;
-  start(): Process;
+  /** @param env besides the application's own */
+  start(env?: Readonly<Record<string, string>>): Process;
 }
 
 export interface Process {
@@ -87,8 +88,8 @@ export function application(scope: Scope): Application {
   const env = { ADVANCED_CACHING_DIRECTORY: directory, ADVANCED_CACHING_NAMESPACE: namespace };
   const id = createHash('sha256').update(namespace).digest('hex').slice(0, 16);
   const folder = join(directory, `advanced-caching-${process.geteuid?.() ?? 'user'}`, id, 'inspector.1');
-  const start = (): Process => {
-    const child = spawnNode(scope, new URL('./fixtures/process.js', import.meta.url), { env });
+  const start = (more: Readonly<Record<string, string>> = {}): Process => {
+    const child = spawnNode(scope, new URL('./fixtures/process.js', import.meta.url), { env: { ...env, ...more } });
     let orders = 0;
     const tell = <T>(what: string, details: object = {}): Promise<T> => {
       const n = ++orders;

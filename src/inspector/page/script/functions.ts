@@ -82,7 +82,7 @@ function makeFunctionDetail(first) {
   const threadsTitle = el('h4', '', 'Threads');
   const threads = makeTable(['Thread', '>Hits', '>Misses', '>Hit rate', '>Lookups/s', '>Entries']);
   const errorsTitle = el('h4', '', 'Errors');
-  const errors = makeTable(['Type', 'Operation', '>Times', '>Last at']);
+  const errors = makeTable(['Type', 'Operation', '>Times']);
   const actions = makeActions();
   const id = first.id.slice(1);
   const hello = known.hello;
@@ -140,7 +140,6 @@ function makeFunctionDetail(first) {
           { text: one.type },
           { text: one.operation },
           { text: count(one.count), kind: 'num' },
-          { text: clock(one.time), kind: 'num' },
         ]),
       );
     },

@@ -115,7 +115,7 @@ function makeError(first) {
       setText(name, row.name + (row.code && row.code !== row.name ? ' (' + row.code + ')' : ''));
       setText(message, row.message || 'Its message may hold anything, so showMessages has to allow it');
       setText(times, count(row.count) + ' ×');
-      setText(last, age(Math.max(0, now() - row.time)) + ' ago');
+      setText(last, row.time ? age(Math.max(0, now() - row.time)) + ' ago' : 'earlier');
     },
   };
 }
