@@ -2,17 +2,19 @@
 // From the moment before `publish` on one host to the moment a process of another host has the value (scope 'fleet', a Redis of this
 // benchmark's own, polls half a minute apart: announcements only). Beside it the floor: SET and PUBLISH by one ioredis client, GET by another.
 // node native-bench/fleet-visible.js [--quick]
-import { fork, spawn, spawnSync } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { bg, RedisCache } from '../dist/index.js';
+import { noRedis, startRedis } from './support/redis-server.js';
+import { isQuick, skipped, table } from './support/results.js';
+import { quantile } from './support/stats.js';
 
 const SELF = fileURLToPath(import.meta.url);
-const BINARY = process.env['REDIS_SERVER'] ?? 'redis-server';
 const SIZES = /** @type {const} */ ([
   ['1 kB', 1000, 500, 10],
   ['1 MB', 1_000_000, 200, 60],
@@ -39,10 +41,6 @@ const stamped = {
 };
 
 const storeOf = (/** @type {string} */ address) => new RedisCache(new Redis(address), { prefix: 'bench:', serializer: stamped });
-const sorted = (/** @type {number[]} */ times) => times.toSorted((a, b) => a - b);
-const at = (/** @type {number[]} */ times, /** @type {number} */ share) =>
-  /** @type {number} */ (times[Math.min(times.length - 1, Math.floor(share * times.length))]);
-
 /** SET and PUBLISH at one end, GET at the other, in milliseconds. @param {string} address @param {number} size @param {number} times */
 async function floor(address, size, times) {
   const [writer, subscriber, reader] = [new Redis(address), new Redis(address), new Redis(address)];
@@ -57,7 +55,7 @@ async function floor(address, size, times) {
     took.push(now() - began);
   }
   for (const client of [writer, subscriber, reader]) client.disconnect();
-  return sorted(took);
+  return took;
 }
 
 if (process.send && process.argv[2] === 'follow') {
@@ -73,30 +71,21 @@ if (process.send && process.argv[2] === 'follow') {
     mirror.ready().then(tell, () => {});
   });
   process.on('disconnect', () => process.exit());
-} else if (spawnSync(BINARY, ['--version']).status !== 0) {
-  console.log(`skipped: no ${BINARY} here`);
-} else {
+} else if (noRedis) skipped('fleet-visible', noRedis);
+else {
   const folder = mkdtempSync(join(tmpdir(), 'fleet-visible-'));
-  const address = join(folder, 'redis.sock');
-  const redis = spawn(BINARY, ['--port', '0', '--unixsocket', address, '--dir', folder, '--save', ''], { stdio: 'ignore' });
-  while (!existsSync(address)) await new Promise((resolve) => setTimeout(resolve, 10));
+  const redis = await startRedis();
+  const address = redis.socket;
   Object.assign(process.env, { ADVANCED_CACHING_NAMESPACE: 'fleet-visible', ADVANCED_CACHING_DIRECTORY: join(folder, 'a') });
   const env = { ...process.env, ADVANCED_CACHING_DIRECTORY: join(folder, 'b') };
   const children = READERS.map((kind) => fork(SELF, ['follow', address, kind], { env, execArgv: [] }));
   const store = storeOf(address);
-  const share = process.argv.includes('--quick') ? 5 : 1;
-  /** @type {Record<string, string | number>[]} */
+  /** @type {import('./support/results.js').Row[]} */
   const rows = [];
   for (const [name, size, count, target] of SIZES) {
-    const times = Math.ceil(count / share);
+    const times = Math.ceil(count / (isQuick ? 20 : 1));
     const raw = await floor(address, size, times);
-    rows.push({
-      size: name,
-      reader: 'SET, PUBLISH, GET alone',
-      'p50 ms': at(raw, 0.5).toFixed(2),
-      'p99 ms': at(raw, 0.99).toFixed(2),
-      '× floor': 1,
-    });
+    rows.push({ size: name, reader: 'SET, PUBLISH, GET alone', p50: quantile(raw, 0.5), p99: quantile(raw, 0.99), ratio: 1 });
     const key = `value of ${name}`;
     const bytes = new Uint8Array(size).fill(7);
     const writer = bg.write(0, { key, scope: 'fleet', store, runImmediately: false, ref: false }, () => bytes);
@@ -111,11 +100,14 @@ if (process.send && process.argv[2] === 'follow') {
         samples[index]?.push(message.took);
         wake();
       });
-      child.send(key);
-      // The first one there is the one that follows Redis.
-      await new Promise((resolve) => setTimeout(resolve, 500));
     }
     while (writer.status().state === 'standby') await new Promise((resolve) => setTimeout(resolve, 5));
+    await writer.refresh();
+    for (const [index, child] of children.entries()) {
+      child.send(key);
+      // The first one there is the one that follows Redis.
+      while (has[index] === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
     for (let round = 0; round < times + 5; round += 1) {
       await writer.refresh();
       const { version } = writer.status();
@@ -134,23 +126,29 @@ if (process.send && process.argv[2] === 'follow') {
     }
     await writer.stop();
     for (const [index, reader] of READERS.entries()) {
-      const took = sorted(/** @type {number[]} */ (samples[index]));
-      const ratio = (at(took, 0.5) / at(raw, 0.5)).toFixed(1);
-      rows.push({ size: name, reader, 'p50 ms': at(took, 0.5).toFixed(2), 'p99 ms': at(took, 0.99).toFixed(2), '× floor': ratio });
-      if (target !== undefined) {
-        const p99 = at(took, 0.99);
-        console.log(`${name}, ${reader}: p99 ${p99.toFixed(2)} ms, target under ${target} ms: ${p99 < target ? 'met' : 'MISSED'}`);
-      }
+      const took = /** @type {number[]} */ (samples[index]);
+      const [p50, p99] = [quantile(took, 0.5), quantile(took, 0.99)];
+      rows.push({ size: name, reader, p50, p99, ratio: p50 / quantile(raw, 0.5), ...(target ? { target } : {}), ours: 1 });
     }
   }
-  console.table(rows);
+  table({
+    title: 'From a publish to a process of another host',
+    columns: [
+      { key: 'size', label: 'value' },
+      { key: 'reader', label: 'seen by' },
+      { key: 'p50', label: 'p50', unit: 'ms' },
+      { key: 'p99', label: 'p99', unit: 'ms' },
+      { key: 'target', label: 'target of p99', unit: 'ms' },
+      { key: 'ratio', label: '× SET, PUBLISH, GET' },
+    ],
+    rows,
+  });
   await bg.shutdown();
   for (const child of children) {
     child.disconnect();
     await once(child, 'exit');
   }
-  redis.kill('SIGKILL');
-  await once(redis, 'exit');
+  await redis.stop();
   rmSync(folder, { recursive: true, force: true });
   process.exit();
 }

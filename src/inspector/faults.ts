@@ -35,6 +35,7 @@ export const OWN_CODES: ReadonlySet<string> = new Set([
   'ERR_STORE',
   'ERR_MIRROR_CLOSED',
   'ERR_STALE',
+  'ERR_VIEW_EXPIRED',
   'ERR_TIMEOUT',
   'ERR_STOPPED',
   'ERR_PROTOCOL',

@@ -57,7 +57,9 @@ export class ChangeFeed<V> {
   #looked: Adoption | undefined;
   #shadow: Shadow | undefined;
   #work: Work<void> | undefined;
-  #next: NodeJS.Immediate | undefined;
+  /** Something came while work was under way. */
+  #again = false;
+  #next: NodeJS.Timeout | undefined;
   #slice = SLICE;
   #unwatch: (() => void) | undefined;
 
@@ -124,12 +126,14 @@ export class ChangeFeed<V> {
     this.#unwatch = undefined;
     this.#work = undefined;
     this.#told = this.#looked = undefined;
-    clearImmediate(this.#next);
+    clearTimeout(this.#next);
     this.#next = undefined;
   }
 
   #wake(): void {
-    this.#work ??= this.#run();
+    // Work under way may have looked already.
+    if (this.#work) this.#again = true;
+    else this.#work = this.#run();
     if (this.#next === undefined) this.#pump();
   }
 
@@ -138,16 +142,20 @@ export class ChangeFeed<V> {
     const end = performance.now() + this.#slice;
     while (this.#work) {
       const work = this.#work;
+      let done: boolean | undefined = true;
       try {
-        if (work.next().done && this.#work === work) this.#work = undefined;
+        ({ done } = work.next());
       } catch (error) {
         // The snapshot is broken: the next one is waited for.
-        if (this.#work === work) this.#work = undefined;
         report(toError(error), this.#options.onError, `the changes of '${this.#options.key}'`);
       }
+      if (done && this.#work === work) {
+        this.#work = this.#again ? this.#run() : undefined;
+        this.#again = false;
+      }
       if (this.#work && performance.now() > end) {
-        // It keeps no process alive: by then nobody would be there to be told.
-        this.#next = setImmediate(() => this.#pump()).unref();
+        // A timer: an immediate that keeps no process alive waits until something else wakes the event loop.
+        this.#next = setTimeout(() => this.#pump(), 1).unref();
         return;
       }
     }

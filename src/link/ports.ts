@@ -162,3 +162,21 @@ export interface Candidate extends Follower {
   /** Gives the writer's role up once running publishes are done, and stands by. Comes back to it when nobody else wants it. */
   release(): Promise<void>;
 }
+
+/** What a relay hears besides: a candidate for handing on what comes from elsewhere, with numbers of its own. */
+export interface RelayEvents {
+  /** A reader has heard of this, and that it isn't here yet. */
+  onAsked(news: News): void;
+  /** A reader would do better in this place. */
+  onPreferred(): void;
+  /** Whether this candidate asks a relay that isn't preferred to make room. */
+  readonly prefers: boolean;
+}
+
+/** A candidate whose snapshots may have any numbers newer than the last. */
+export interface Relay extends Candidate {
+  /** While another one is the relay: tells it of news that it may not have yet. */
+  ask(news: News): void;
+  /** While this is the relay: tells whether the source of what it hands on is lost. */
+  trouble(is: boolean): void;
+}

@@ -121,6 +121,19 @@ redisTest(`SIGKILL of the writer: another process of its host takes over at once
   await neverWrong(t, reader, relay, other);
 });
 
+redisTest(`a writer that comes later takes the relay's place, so that its host can write${hint}`, async (t) => {
+  const { server, a } = await makeFleet(t);
+  const relay = await join(a, server.address, { read: {} });
+  await relay.until('it is the relay', ({ bg }) => bg.status().mirrors[0]?.via === 'direct' || bg.status().threads.link?.state === 'up');
+  const later = await join(a, server.address, { read: {} });
+  await later.until('its link', ({ bg }) => bg.status().threads.link?.state === 'up');
+  await later.run(({ write, box }) => void write('k', { scope: 'fleet', store: (box as { store: object }).store, lease: 1 }));
+  await Promise.all([relay, later].map((agent) => sees(agent, later.pid)));
+  t.is((await mirrorOf(relay)).via, 'host');
+  await goesOn(relay, later);
+  await neverWrong(t, relay, later);
+});
+
 redisTest(`a writer that is paused for longer than its lease and wakes is refused, stands by, and shows nothing${hint}`, async (t) => {
   const { server, a, b } = await makeFleet(t);
   const writer = await join(a, server.address, { write: { lease: 1, interval: 0.02 }, read: {} });

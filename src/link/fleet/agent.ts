@@ -11,26 +11,26 @@ import { StoreError } from '../../core/errors.js';
 import { packError } from '../../core/packed-error.js';
 import { type Confirmation, isNewer, type Snapshot } from '../../core/snapshot.js';
 import type { Ring } from '../../mirror/layout.js';
-import { newestConfirmation, newestMeta, take } from '../../mirror/protocol.js';
+import { newestMeta, take } from '../../mirror/protocol.js';
 import type { RedisCache } from '../../stores/redis/redis-cache.js';
-import { type Candidate, type CandidateEvents, type Follower, type Grant, type LinkStatus, type News, NO_NEWS } from '../ports.js';
+import { type Candidate, type CandidateEvents, type Follower, type Grant, type LinkStatus, type News } from '../ports.js';
 import { allowFor } from '../redis/connection.js';
 import { followRedis } from '../redis/follow.js';
 import { leadRedis } from '../redis/lead.js';
 import type { Look } from '../redis/look.js';
-import { FIRST_MOMENT, momentOf } from '../redis/position.js';
 import { linkClient, type LinkHandle } from '../thread/link-client.js';
 import type { FleetRole, FleetSaying, PlainLinkStatus, Trouble } from '../thread/messages.js';
 import { Feed } from './feed.js';
+import { isBehind, newsOf } from './behind.js';
 import { newHolder } from './holder.js';
 import { Lookout } from './lookout.js';
 
 /** For how long (milliseconds) the relay may be at fetching something small before this thread does it itself. */
 const GRACE = 1000;
+/** As of `leadRedis`. */
+const LEASE = 10_000;
 /** After so many looks (a third of the lease apart) a writer doesn't wait for its link thread any more. */
 const MANY_LOOKS = 10;
-/** By so many milliseconds two times of Redis may differ that were brought to this host's clock by different round trips. */
-const TOLERANCE = 1000;
 /** Polls differ by up to a fifth: this makes the longest of them the interval that was asked for. */
 const LONGEST_POLL = 1.2;
 
@@ -102,7 +102,7 @@ export class FleetAgent {
 
   constructor(options: FleetAgentOptions) {
     this.#options = options;
-    const { store, key, name, namespace, directory, via, interval, maxBytes, writer, leaseMs = 10_000 } = options;
+    const { store, key, name, namespace, directory, via, interval, maxBytes, writer, leaseMs = LEASE } = options;
     const ring = (): Ring => options.ring();
     this.#handle = linkClient.want(
       {
@@ -127,7 +127,8 @@ export class FleetAgent {
     this.#lookout = new Lookout({
       store,
       key,
-      every: writer ? Math.min(interval, leaseMs / 3) : interval,
+      // Of many processes that stand by, few have to look: this is for the case that all others of the host are frozen.
+      every: writer ? leaseMs : interval,
       clock: systemClock,
       onLook: (look) => {
         options.onRefreshed?.();
@@ -146,13 +147,15 @@ export class FleetAgent {
   status(): FleetStatus {
     const redis = this.#link?.status();
     const look = this.#lastLook;
-    return { via: this.#link ? 'direct' : 'host', writer: redis ? redis.writer : (look?.lease?.holder ?? look?.meta?.writer), redis };
+    const seen = look?.lease?.holder ?? look?.meta?.writer;
+    return { via: this.#link ? 'direct' : 'host', writer: redis ? redis.writer : (this.hostLink()?.writer ?? seen), redis };
   }
 
   /** To Redis first: nobody of this host may see what Redis refuses. @throws as `Candidate.publish` */
   async publish(snapshot: Snapshot): Promise<void> {
-    await this.#candidate().publish(snapshot);
-    this.#feed.send(snapshot);
+    const candidate = this.#candidate();
+    await candidate.publish(snapshot);
+    await this.#feed.send(snapshot, candidate.status().writer);
   }
 
   /** @throws as `Candidate.confirm` */
@@ -167,16 +170,19 @@ export class FleetAgent {
     return this.#closed;
   }
 
-  #end(): Promise<void> {
+  async #end(): Promise<void> {
     this.#lookout.stop();
     clearTimeout(this.#grace);
-    const ended = (this.#link?.close() ?? Promise.resolve()).finally(() => {
-      this.#feed.close();
-      this.#handle.drop();
-      closing.delete(ended);
-    });
-    closing.add(ended);
-    return ended;
+    await this.#leave(this.#link);
+    this.#feed.close();
+    this.#handle.drop();
+  }
+
+  /** Closes a link, and lets `agentsClosed` wait for that. */
+  async #leave(link: Follower | undefined): Promise<void> {
+    const left = link?.close() ?? Promise.resolve();
+    closing.add(left);
+    await left.finally(() => closing.delete(left));
   }
 
   #candidate(): Candidate {
@@ -216,7 +222,7 @@ export class FleetAgent {
       ...newHolder(`${namespace}\0${directory ?? ''}`),
       onSnapshot: (snapshot) => {
         onRefreshed?.();
-        this.#feed.send(snapshot);
+        void this.#feed.send(snapshot, this.#link?.status().writer);
       },
       onConfirmed: (confirmation) => {
         onRefreshed?.();
@@ -240,7 +246,7 @@ export class FleetAgent {
         this.#leads = true;
         this.#tell('live');
         // What Redis doesn't have yet (a snapshot that goes back into it under the new epoch) is nobody's to see.
-        if (grant.last && grant.last.epoch < grant.epoch) this.#feed.send(grant.last);
+        if (grant.last && grant.last.epoch < grant.epoch) void this.#feed.send(grant.last, undefined);
         writer?.onGranted(grant);
       },
       onLost: (error) => {
@@ -258,7 +264,7 @@ export class FleetAgent {
     const link = this.#link;
     this.#link = undefined;
     this.#tell(undefined);
-    void link.close();
+    void this.#leave(link);
   }
 
   #tell(state: 'live' | 'interrupted' | undefined, trouble?: Trouble): void {
@@ -270,7 +276,8 @@ export class FleetAgent {
   #consider(look: Look): void {
     this.#lastLook = look;
     this.#vacant = look.lease ? 0 : this.#vacant + 1;
-    const isLate = this.#isLate(look);
+    if (this.#options.writer && this.#vacant > 0) this.#lookout.hurry((this.#options.leaseMs ?? LEASE) / 3);
+    const isLate = isBehind(this.#options.ring(), look);
     if (this.#link) {
       if (!isLate && this.#isOnItsOwn && this.#isRelayBack()) {
         this.#isOnItsOwn = false;
@@ -286,7 +293,7 @@ export class FleetAgent {
     // A look that comes while it runs must not put it off.
     this.#grace ??= setTimeout(() => {
       this.#grace = undefined;
-      if (this.#isLate(look)) this.#goOnItsOwn();
+      if (isBehind(this.#options.ring(), look)) this.#goOnItsOwn();
     }, GRACE + allowFor(look.length)).unref();
   }
 
@@ -297,25 +304,10 @@ export class FleetAgent {
     this.#engage();
   }
 
-  #isLate({ meta, header, matches, length, offset }: Look): boolean {
-    if (length < 0 || !header) return false;
-    const ring = this.#options.ring();
-    const have = newestMeta(ring);
-    if (!have) return true;
-    if (meta && matches && isNewer(meta, have)) return true;
-    if (!matches && have.version >= FIRST_MOMENT) return momentOf(header.createdAt) > have.version;
-    const at = Math.max(have.createdAtMonotonic, newestConfirmation(ring)?.createdAtMonotonic ?? 0);
-    return header.createdAt * 1000 + offset > at + TOLERANCE;
-  }
-
   /** What is known of the relay is a second old, so what it is compared with has to be older. */
   #isRelayBack(): boolean {
     const host = this.#handle.status();
     this.#proof ??= newestMeta(this.#options.ring());
     return host?.state === 'live' && this.#proof !== undefined && !isNewer(this.#proof, host);
   }
-}
-
-function newsOf({ meta }: Look): News {
-  return meta ? { epoch: meta.epoch, version: meta.version } : NO_NEWS;
 }

@@ -11,6 +11,7 @@ import type { OwnClient } from '../redis/client.js';
 import { reason } from '../redis/failures.js';
 import { type Asker, type Look, look } from '../redis/look.js';
 import { namesOf } from '../redis/names.js';
+import { ServerClock } from '../redis/server-clock.js';
 
 /** Milliseconds until the first look: a process that starts under a relay that is frozen should not wait longer. */
 const FIRST = 1000;
@@ -27,12 +28,18 @@ export interface LookoutOptions {
 export class Lookout {
   readonly #options: LookoutOptions;
   readonly #asker: Asker;
+  readonly #serverClock = new ServerClock();
   #timer: Timer | undefined;
   #isOn = false;
 
   constructor(options: LookoutOptions) {
     this.#options = options;
     this.#asker = askerOf(options.store, options.clock);
+  }
+
+  /** Looks again within so many milliseconds, where the next look is due later. */
+  hurry(delay: number): void {
+    if (this.#isOn && delay < this.#options.every) this.#arm(delay);
   }
 
   start(): void {
@@ -50,7 +57,7 @@ export class Lookout {
   async look(): Promise<Look | undefined> {
     const { store, key, clock } = this.#options;
     try {
-      return await look(this.#asker, namesOf(store, key), clock);
+      return await look(this.#asker, namesOf(store, key), clock, this.#serverClock);
     } catch {
       // Whoever follows Redis says that it is away.
       return undefined;

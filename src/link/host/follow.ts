@@ -40,6 +40,8 @@ export interface Candidacy {
   readonly prefers: boolean;
   /** Milliseconds that the others leave to those. */
   readonly courtesy: number;
+  /** There is a writer, and it isn't this process. */
+  onJoined?(): void;
 }
 
 /** A follower with the handles that a candidate needs: a turn before each connection, and a way to stand aside. */
@@ -199,6 +201,7 @@ export class HostFollower implements Follower {
         this.#connections += 1;
         this.#failures = 0;
         this.#told.delete('connect');
+        this.#guard(() => this.#candidacy?.onJoined?.());
       },
       onHeard: (troubled) => {
         this.#lastHeard = this.#clock.monotonic();

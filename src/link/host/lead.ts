@@ -9,7 +9,7 @@ import { systemClock } from '../../core/clock.js';
 import { StoreError } from '../../core/errors.js';
 import { report, toError } from '../../core/report.js';
 import { type Confirmation, isNewer, type Snapshot } from '../../core/snapshot.js';
-import { NO_NEWS, type Candidate, type CandidateEvents, type LinkStatus, type News } from '../ports.js';
+import { type Candidate, type CandidateEvents, type LinkStatus, type News, NO_NEWS, type Relay, type RelayEvents } from '../ports.js';
 import { SocketAnnouncer } from './announcer.js';
 import { takeLease, type SocketLease } from './election.js';
 import { EpochFile } from './epoch-file.js';
@@ -39,31 +39,6 @@ export function leadHost(options: HostLinkOptions & CandidateEvents): Candidate 
   return new HostCandidate(options);
 }
 
-/** What a relay hears besides. */
-export interface RelayEvents {
-  /** A process of the host has heard of this, and that it isn't here yet. */
-  onAsked(news: News): void;
-  /** A process of the host would do better in this place. */
-  onPreferred(): void;
-  /** Whether this process asks a relay that isn't preferred to make room. */
-  readonly prefers: boolean;
-}
-
-export interface HostRelay extends Candidate {
-  /** While another process is the relay: tells it of news that it may not have yet. */
-  ask(news: News): void;
-  /** While this is the relay: tells whether the source of what it hands on is lost. */
-  trouble(is: boolean): void;
-}
-
-/**
- * Stands for handing on to this host what comes from elsewhere: as a writer does, but the snapshots come with numbers of their own, so
- * there are no epochs of the host's, and a grant's is 0. One process of the host has the role.
- */
-export function relayHost(options: HostLinkOptions & CandidateEvents & RelayEvents): HostRelay {
-  return new HostCandidate(options, options);
-}
-
 interface Office {
   readonly lease: SocketLease;
   readonly announcer: SocketAnnouncer;
@@ -76,7 +51,8 @@ interface Term {
   identity: string | undefined;
 }
 
-class HostCandidate implements HostRelay {
+/** Where it is given what a relay hears, its snapshots come with numbers of their own, and nothing is said of epochs. */
+export class HostCandidate implements Relay {
   readonly #options: HostLinkOptions & CandidateEvents;
   /** Where this is a relay. */
   readonly #relay: RelayEvents | undefined;
@@ -98,13 +74,15 @@ class HostCandidate implements HostRelay {
       ...options,
       onState: (state, error) => {
         options.onState?.(state, error);
-        if (state === 'live') options.onFollowing?.();
+        if (state === 'live' && !relay) options.onFollowing?.();
       },
     };
     this.#follower = new HostFollower(followed, {
       contend: () => this.#contend(),
       prefers: relay?.prefers ?? false,
       courtesy: relay ? COURTESY : 0,
+      // Also of a relay that has lost what it hands on.
+      ...(relay ? { onJoined: () => options.onFollowing?.() } : {}),
     });
     this.#file = this.#follower.file;
   }

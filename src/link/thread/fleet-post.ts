@@ -3,9 +3,9 @@ import { report, toError } from '../../core/report.js';
 import type { Confirmation, Snapshot } from '../../core/snapshot.js';
 import { disown, openRing } from '../../mirror/layout.js';
 import { followHost } from '../host/follow.js';
-import { type HostRelay, relayHost } from '../host/lead.js';
 import type { HostPlace } from '../host/place.js';
-import { type Follower, type LinkStatus, NO_NEWS, type News } from '../ports.js';
+import { relayHost } from '../host/relay.js';
+import { type Follower, type LinkStatus, NO_NEWS, type News, type Relay } from '../ports.js';
 import { holdAlias } from './alias.js';
 import { Inlet } from './inlet.js';
 import type { FleetRole, FleetWant, Trouble, Want } from './messages.js';
@@ -39,7 +39,9 @@ export class FleetPost {
   readonly #wants = new Map<string, FleetWanted>();
   readonly #inlet: Inlet;
   #stance: Stance = 'idle';
-  #link: Follower | HostRelay | undefined;
+  #link: Follower | Relay | undefined;
+  /** Whether the link in use asks another relay to make room. */
+  #prefers = false;
   /** While this process is the host's relay. */
   #relaying: { readonly outlet: Outlet; readonly endAlias: () => Promise<void> } | undefined;
   /** Whether it is known who the relay is: before, nobody is told a role. */
@@ -50,6 +52,8 @@ export class FleetPost {
   readonly #sources = new Map<string, 'live' | 'interrupted'>();
   /** Of the threads. */
   #trouble: Trouble | undefined;
+  /** Whose the last snapshot is, where a thread brought it. */
+  #writer: string | undefined;
   #limits = { maxBytes: 0, pollInterval: Number.POSITIVE_INFINITY };
   #changing: Promise<void>;
   #closed = false;
@@ -100,15 +104,17 @@ export class FleetPost {
 
   status(): LinkStatus | undefined {
     if (!this.#link) return undefined;
-    const status = { ...this.#link.status(), lag: this.#inlet.lag };
+    const status = { ...this.#link.status(), lag: this.#inlet.lag, writer: this.#writer };
     if (!this.#trouble || [...this.#sources.values()].includes('live')) return status;
     const { error, kind, at } = this.#trouble;
     return { ...status, state: 'interrupted', lastError: unpackError(error), lastErrorKind: kind, lastErrorAt: at };
   }
 
   /** From a thread that speaks to Redis. */
-  takeIn(snapshot: Snapshot): void {
-    if (!this.#closed) this.#inlet.takeIn(snapshot);
+  takeIn(snapshot: Snapshot, writer?: string): void {
+    if (this.#closed) return;
+    this.#writer = writer;
+    this.#inlet.takeIn(snapshot);
   }
 
   confirm(confirmation: Confirmation): void {
@@ -123,13 +129,13 @@ export class FleetPost {
     if (this.#sources.size === 0 || this.#closed) return;
     const all = [...this.#sources.values()].includes('live') ? 'live' : 'interrupted';
     this.#inlet.heard(all);
-    if (this.#relaying) (this.#link as HostRelay).trouble(all === 'interrupted');
+    if (this.#relaying) (this.#link as Relay).trouble(all === 'interrupted');
   }
 
   /** The thread of the want `id` knows that Redis has this. */
   ask(id: string, news: News): void {
     if (!this.#speaker) {
-      if (this.#stance === 'standing') (this.#link as HostRelay | undefined)?.ask(news);
+      if (this.#stance === 'standing') (this.#link as Relay | undefined)?.ask(news);
     } else if (this.#speaker.id !== id) this.#events.poke(this.#speaker);
   }
 
@@ -149,8 +155,10 @@ export class FleetPost {
     return hosted.some(({ fleet }) => fleet.part !== 'reader') ? 'standing' : 'following';
   }
 
+  /** Whether the wants ask for another link than the one in use. */
   #changes(): boolean {
-    return this.#wanted() !== this.#stance;
+    const standsAside = this.#stance === 'standing' && !this.#relaying && !this.#prefers;
+    return this.#wanted() !== this.#stance || (standsAside && this.#find('writer') !== undefined);
   }
 
   #find(part: 'relay' | 'writer'): FleetWanted | undefined {
@@ -191,9 +199,10 @@ export class FleetPost {
     if (this.#stance === 'apart') this.#settle();
     else if (this.#stance === 'following') this.#link = followHost(options);
     else {
+      this.#prefers = this.#find('writer') !== undefined;
       this.#link = relayHost({
         ...options,
-        prefers: this.#find('writer') !== undefined,
+        prefers: this.#prefers,
         onGranted: ({ last }) => this.#begin(last),
         onLost: () => this.#lose(),
         onFollowing: () => this.#settle(),
@@ -213,7 +222,7 @@ export class FleetPost {
       outlet: new Outlet({
         name: this.key,
         ring: this.#inlet.ring,
-        target: this.#link as HostRelay,
+        target: this.#link as Relay,
         since: last ?? NO_NEWS,
         onProblem: (error) => this.#problem(error),
       }),
@@ -237,7 +246,7 @@ export class FleetPost {
     const { outlet } = this.#relaying;
     await outlet.finish();
     this.#lose();
-    await (this.#link as HostRelay).release();
+    await (this.#link as Relay).release();
   }
 
   async #end(): Promise<void> {

@@ -128,7 +128,7 @@ function hear(id: string, saying: FleetSaying): void {
     if (!(post instanceof FleetPost) || !post.has(id)) continue;
     if (saying.type === 'snapshot') {
       const { buffer, ...meta } = saying.snapshot;
-      post.takeIn({ ...meta, bytes: new Uint8Array(buffer).slice() });
+      post.takeIn({ ...meta, bytes: new Uint8Array(buffer).slice() }, saying.writer);
     } else if (saying.type === 'confirmed') post.confirm(saying.confirmation);
     else if (saying.type === 'heard') post.heard(id, saying.state, saying.trouble);
     else post.ask(id, saying.news);

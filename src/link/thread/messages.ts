@@ -57,7 +57,7 @@ export interface Trouble {
 
 /** What a thread with a store tells of a fleet's value. */
 export type FleetSaying =
-  | { readonly type: 'snapshot'; readonly snapshot: SharedSnapshot }
+  | { readonly type: 'snapshot'; readonly snapshot: SharedSnapshot; readonly writer: string | undefined }
   | { readonly type: 'confirmed'; readonly confirmation: Confirmation }
   /** How it stands with Redis; `undefined`: this thread doesn't speak to it any more. */
   | { readonly type: 'heard'; readonly state: 'live' | 'interrupted' | undefined; readonly trouble?: Trouble | undefined }
