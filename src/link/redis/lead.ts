@@ -9,11 +9,12 @@
  * writing is the script of each publish (`scripts.ts`); what keeps it from trying is its own clock.
  */
 import { crc32 } from 'node:zlib';
-import type { Timer } from '../../core/clock.js';
 import { SnapshotTooLargeError, StoreError } from '../../core/errors.js';
 import { toError } from '../../core/report.js';
 import { type Confirmation, isNewer, type Snapshot } from '../../core/snapshot.js';
 import { type Candidate, type CandidateEvents, type LinkStatus, NO_NEWS } from '../ports.js';
+import { Attempts } from './attempts.js';
+import { kindOfFailure } from './failures.js';
 import { RedisFollower } from './follow.js';
 import { unrefTimers } from './hub.js';
 import { type Answer, Lease } from './lease.js';
@@ -25,6 +26,8 @@ const AFTER_YOU = 1000;
 /** Milliseconds over which the candidates that hear of a free lease spread. */
 const SPREAD = 20;
 const RETRY = 500;
+/** How often one who takes over asks again what is stored. */
+const LOOKS = 3;
 
 /**
  * Stands for the writer's role of a key among all hosts that share a Redis. One candidate has it; the others follow it, and when it dies or
@@ -53,17 +56,12 @@ class RedisLeader implements Candidate {
   readonly #follower: RedisFollower;
   readonly #lease: Lease;
   readonly #unlisten: () => void;
+  readonly #attempts: Attempts;
   #phase: 'standing-by' | 'taking-over' | 'leading' | 'closed' = 'standing-by';
   #term: Term | undefined;
   /** What Redis should have if it has nothing newer. */
   #kept: Wanted | undefined;
-  #contending: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
-  #contendTimer: Timer | undefined;
-  #contendAt = 0;
-  #contendAgain = false;
-  /** Not before then (monotonic milliseconds). */
-  #notBefore = 0;
   #holder: string | undefined;
   /** A holder that is known to be dead; `''` for none. */
   #gone = '';
@@ -74,6 +72,7 @@ class RedisLeader implements Candidate {
   constructor(options: RedisLinkOptions & CandidateEvents, settings: RedisLinkSettings) {
     this.#options = options;
     this.#settings = settings;
+    this.#attempts = new Attempts(settings.ref ? settings.clock : unrefTimers(settings.clock), () => this.#contend());
     const followed: CandidateEvents = {
       ...options,
       onSnapshot: (snapshot) => {
@@ -92,7 +91,12 @@ class RedisLeader implements Candidate {
       onFree: () => this.#contendIn(Math.random() * SPREAD),
     });
     if (settings.last) this.#kept = { ...settings.last, checksum: this.#follower.checksum };
-    this.#unlisten = this.#follower.seat.data.listen({ onUp: () => this.#term?.outbox.hurry() });
+    this.#unlisten = this.#follower.seat.data.listen({
+      onUp: () => {
+        this.#term?.outbox.hurry();
+        this.#contendIn(0);
+      },
+    });
     this.#lease = new Lease(this.#follower.seat, settings, {
       onLost: (error) => this.#dismiss(error),
       onRenewed: (isIntact) => {
@@ -120,7 +124,7 @@ class RedisLeader implements Candidate {
   async release(): Promise<void> {
     if (this.#phase !== 'leading') return;
     await this.#resign();
-    this.#notBefore = this.#settings.clock.monotonic() + AFTER_YOU;
+    this.#attempts.hold(AFTER_YOU);
     this.#follower.resume();
   }
 
@@ -147,12 +151,12 @@ class RedisLeader implements Candidate {
   async #close(): Promise<void> {
     const leading = this.#phase === 'leading';
     this.#phase = 'closed';
-    this.#contendTimer?.cancel();
+    this.#attempts.cancel();
     // Nothing else keeps the process alive until the lease is given up.
     const awake = this.#settings.clock.setTimer(() => undefined, 60_000);
     if (leading) await this.#resign();
     // A lease that is being taken just now is given up by the one that takes it.
-    await this.#contending;
+    await this.#attempts.running;
     awake.cancel();
     this.#lease.close();
     this.#unlisten();
@@ -180,28 +184,8 @@ class RedisLeader implements Candidate {
     this.#follower.guard(() => this.#options.onFollowing?.());
   }
 
-  /** At the latest then: what was learned later may be older, such as that the lease is held, so it never postpones an attempt. */
   #contendIn(delay: number): void {
-    if (this.#phase !== 'standing-by') return;
-    const { clock, ref } = this.#settings;
-    const at = Math.max(clock.monotonic() + delay, this.#notBefore);
-    if (this.#contendTimer && this.#contendAt <= at) return;
-    this.#contendTimer?.cancel();
-    this.#contendAt = at;
-    this.#contendTimer = clock.setTimer(() => {
-      this.#contendTimer = undefined;
-      if (this.#contending) {
-        // Its answer may be from before there was this reason.
-        this.#contendAgain = true;
-        return;
-      }
-      this.#contending = this.#contend().finally(() => {
-        this.#contending = undefined;
-        if (this.#contendAgain) this.#contendIn(0);
-        this.#contendAgain = false;
-      });
-    }, at - clock.monotonic());
-    if (!ref) this.#contendTimer.unref();
+    if (this.#phase === 'standing-by') this.#attempts.within(delay);
   }
 
   /** Tries for the lease, and begins a term with it. Never rejects. */
@@ -228,11 +212,13 @@ class RedisLeader implements Candidate {
   async #begin(epoch: number): Promise<void> {
     this.#phase = 'taking-over';
     await this.#follower.lead();
-    let last = await this.#attempt(() => this.#follower.newest(this.#kept));
-    // Redis has less than this process: it goes there again, under the new epoch. Its bytes were handed out, and may have been changed.
-    const kept = this.#kept && isNewer(this.#kept, last ?? NO_NEWS) ? this.#kept : undefined;
-    const back = kept && crc32(kept.bytes) === kept.checksum ? { ...kept, epoch } : undefined;
-    last = back ?? last;
+    const stored = await this.#newest();
+    const { snapshot = undefined } = stored ?? {};
+    // Redis has less than this process, for sure: it goes there again, under the new epoch. Its bytes were handed out, and may have been changed.
+    const kept =
+      this.#kept && isNewer(this.#kept, snapshot ?? NO_NEWS) && crc32(this.#kept.bytes) === this.#kept.checksum ? this.#kept : undefined;
+    const back = stored && kept && { ...kept, epoch };
+    const last = back ?? kept ?? snapshot;
     if (this.#phase !== 'taking-over') return;
     this.#phase = 'leading';
     this.#trouble = undefined;
@@ -252,6 +238,22 @@ class RedisLeader implements Candidate {
     // Whether it succeeds now or later, the term has begun; a failure is told by `onFailure`.
     if (back) outbox.publish(back).catch(() => undefined);
     this.#follower.guard(() => this.#options.onGranted({ epoch, last }));
+  }
+
+  /** What is stored; `undefined` where that can't be found out. One answer that is lost must not have the new writer begin with nothing. */
+  async #newest(): Promise<{ snapshot: Snapshot | undefined } | undefined> {
+    for (let tries = LOOKS; ; tries--) {
+      try {
+        return { snapshot: await this.#follower.newest(this.#kept) };
+      } catch (error) {
+        if (this.#phase !== 'taking-over') return undefined;
+        if (tries === 0 || kindOfFailure(toError(error)) === 'bad-snapshot') {
+          this.#follower.fail(error);
+          return undefined;
+        }
+        await new Promise<void>((resolve) => unrefTimers(this.#settings.clock).setTimer(resolve, RETRY));
+      }
+    }
   }
 
   #delivered(snapshot: Wanted, at: number): void {

@@ -63,8 +63,9 @@ export class Lease {
     if (this.isReachable) events.onUp();
   }
 
+  /** Whether both the lease and what is stored can be asked for: one who takes over looks at what there is. */
   get isReachable(): boolean {
-    return this.#control.client !== undefined;
+    return this.#control.client !== undefined && this.#data.client !== undefined;
   }
 
   /** Milliseconds; `undefined` where it isn't held. */
