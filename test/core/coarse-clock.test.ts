@@ -84,7 +84,7 @@ test.serial('an entry is never answered past its time, hot or not', async (t) =>
     const value = load();
     stored[value] ??= exactNow();
     // Only a word that lags by more than the slack (the machine did not let the pulse run) may let an answer be late; and this thread may
-  // itself have been off the processor between its looks at the word and at the clock.
+    // itself have been off the processor between its looks at the word and at the clock.
     if (before >= (stored[value] as number) + ttl) late.push(before - told);
   }
   t.true(runs > 5);

@@ -79,7 +79,8 @@ async function check(t: Scope, snippets: readonly Snippet[]): Promise<string[]> 
   const modules = join(folder, 'node_modules');
   mkdirSync(modules);
   symlinkSync(root, join(modules, 'advanced-caching'), 'junction');
-  for (const name of ['ioredis', 'piscina', 'prom-client', '@types']) symlinkSync(join(root, 'node_modules', name), join(modules, name), 'junction');
+  for (const name of ['ioredis', 'piscina', 'prom-client', '@types'])
+    symlinkSync(join(root, 'node_modules', name), join(modules, name), 'junction');
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
   writeFileSync(join(folder, 'preamble.d.ts'), PREAMBLE);
   const files = snippets.map((snippet) => `${snippet.page.replaceAll(/\W/g, '_')}_${snippet.line}.ts`);
