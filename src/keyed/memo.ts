@@ -51,6 +51,8 @@ export class Memo<V> {
   readonly #mask: number;
   /** Hashes of keys that were in the hall; one place a hash. */
   readonly #guests: Int32Array;
+  /** A linear congruential generator (Numerical Recipes): its sign is as good as a coin. */
+  #dice = 1;
   #waiting = 0;
   #bytes = 0;
 
@@ -140,12 +142,14 @@ export class Memo<V> {
     }
   }
 
-  /** Whether a hash is in the book; it is, from now on. */
+  /** Whether a hash is in the book. If not it is written there, in every other case over another one's. */
   #isGuest(hash: number): boolean {
     // Other bits than those of its place in the hall: two keys that share one don't share the other.
     const page = (hash >>> 12) & (this.#guests.length - 1);
     if (this.#guests[page] === hash) return true;
-    this.#guests[page] = hash;
+    // Not each time: keys that share a page and are asked for in turn would write over one another for ever, and none would move in.
+    this.#dice = (Math.imul(this.#dice, 1_664_525) + 1_013_904_223) | 0;
+    if (this.#dice < 0 || this.#guests[page] === 0) this.#guests[page] = hash;
     return false;
   }
 

@@ -366,19 +366,6 @@ test('the memo is bounded by count and by bytes, and the hit rate is told', asyn
     const { entries, bytes } = mirror.status().memo;
     t.true(entries <= (memo.maxEntries ?? Infinity), JSON.stringify(memo));
     t.true(bytes <= ('maxBytes' in memo ? memo.maxBytes : Infinity), JSON.stringify(memo));
-    // What is asked for all the time stays.
-    if (memo.maxEntries === 64) {
-      // Of a small memo this is so with most seeds, not with all: hot keys may share a place and push one another out.
-      let stays = false;
-      for (let seed = 0; seed < 10 && !stays; seed++) {
-        await publish(new Map(Array.from({ length: 500 }, (_, i) => [`k${i}`, { text: String(seed).repeat(100) }])));
-        for (let round = 0; round < 20; round++) for (let i = 0; i < 10; i++) mirror.get(`k${i}`);
-        const before = mirror.status().decodes;
-        for (let i = 0; i < 10; i++) mirror.get(`k${i}`);
-        stays = mirror.status().decodes === before;
-      }
-      t.true(stays);
-    }
     mirror.close();
   }
   const mirror = bg.read.keyed(key);
@@ -386,6 +373,20 @@ test('the memo is bounded by count and by bytes, and the hit rate is told', asyn
   t.is(mirror.status().memo.hitRate, undefined);
   for (let i = 0; i < 4; i++) mirror.get('k1');
   t.deepEqual(mirror.status().memo, { entries: 1, bytes: mirror.status().memo.bytes, hits: 3, misses: 1, hitRate: 0.75 });
+});
+
+test('what is asked for all the time stays in a small memo, whatever the seed of the hash is', async (t) => {
+  for (let seed = 0; seed < 25; seed++) {
+    const { key, publish } = publisher<number>();
+    await publish(new Map(Array.from({ length: 500 }, (_, i) => [`k${i}`, i])));
+    const mirror = bg.read.keyed<number>(key, { memo: { maxEntries: 64 } });
+    for (let i = 0; i < 500; i++) mirror.get(`k${i}`);
+    for (let round = 0; round < 20; round++) for (let i = 0; i < 10; i++) mirror.get(`k${i}`);
+    const before = mirror.status().decodes;
+    for (let i = 0; i < 10; i++) mirror.get(`k${i}`);
+    t.is(mirror.status().decodes, before);
+    mirror.close();
+  }
 });
 
 test('frozen to its depth, unless freeze is false', async (t) => {

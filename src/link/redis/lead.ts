@@ -213,7 +213,7 @@ class RedisLeader implements Candidate {
     this.#phase = 'taking-over';
     await this.#follower.lead();
     const stored = await this.#newest();
-    const { snapshot = undefined } = stored ?? {};
+    const snapshot = stored?.snapshot;
     // Redis has less than this process, for sure: it goes there again, under the new epoch. Its bytes were handed out, and may have been changed.
     const kept =
       this.#kept && isNewer(this.#kept, snapshot ?? NO_NEWS) && crc32(this.#kept.bytes) === this.#kept.checksum ? this.#kept : undefined;
