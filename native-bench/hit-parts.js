@@ -9,6 +9,7 @@
  */
 import { InMemoryMetrics, cache } from 'advanced-caching';
 import { loop } from './harness.js';
+import { bars, table } from './support/results.js';
 import { inRounds } from './support/rounds.js';
 
 const IDS = 1024;
@@ -65,9 +66,24 @@ const rows = await inRounds([
 // Of the ratios of the rounds, and not of the medians of the times: on a busy machine only these hold.
 const empty = rows.find(({ name }) => name === BASE)?.ratio ?? NaN;
 const whole = rows[0]?.ns ?? NaN;
-console.log('| part | ns | % of a plain hit |\n|---|---|---|');
-for (const { name, ratio } of rows) {
-  if (name === BASE) continue;
-  const cost = Math.max(ratio - empty, 0);
-  console.log(`| ${name} | ${(cost * whole).toFixed(1)} | ${Math.round((cost / (1 - empty)) * 100)} |`);
-}
+const parts = rows
+  .filter(({ name }) => name !== BASE)
+  .map(({ name, ratio }) => {
+    const cost = Math.max(ratio - empty, 0);
+    return { name, ns: cost * whole, share: (cost / (1 - empty)) * 100 };
+  });
+table({
+  title: 'What each part of a hit costs',
+  columns: [
+    { key: 'name', label: 'part' },
+    { key: 'ns', label: 'cost', unit: 'ns' },
+    { key: 'share', label: 'of a plain hit', unit: '%' },
+  ],
+  rows: parts,
+  note: 'The cost of the loop itself is taken off.',
+});
+bars({
+  title: 'What each part of a hit costs',
+  unit: 'ns',
+  bars: parts.map(({ name, ns }) => ({ label: name, value: ns, ours: name.startsWith('a hit,') || name.startsWith('an asynchronous hit') })),
+});

@@ -3,29 +3,31 @@
  * How N threads, and N processes, get a value that is refreshed: ours beside what people do by hand. For each way what a read costs, how long a
  * publish takes to be seen, for how long it stops a reader's event loop, and its processor time and memory.
  *
- *     npm run bench -- mirror-strategies [--quick] [--readers 3]
+ *     npm run bench -- mirror-strategies [--quick] [--readers 3] [--kind threads] [--size 10000000]
  */
 import { measured, overall, runsOf } from './support/mirrors/matrix.js';
 import { sizeText } from './support/mirrors/value.js';
 import { noRedis, startRedis } from './support/redis-server.js';
-import { bars, isQuick, lines, numberOption, skipped, table } from './support/results.js';
+import { bars, isQuick, lines, numberOption, skipped, table, wordOption } from './support/results.js';
 
 const READERS = numberOption('readers') ?? (isQuick ? 2 : 3);
-const ROUNDS = isQuick ? 1 : 3;
-/** Of a value: bytes of JSON, publishes a round, milliseconds between two, seconds to wait for one. */
+const KINDS = /** @type {const} */ (['threads', 'processes']);
+const ONLY_KIND = wordOption('kind', KINDS);
+const ONLY_SIZE = numberOption('size');
+/** Of a value: bytes of JSON, rounds, publishes a round, milliseconds between two, seconds to wait for one. */
 const SIZES = isQuick
-  ? [{ bytes: 1e5, publishes: 3, period: 30, limit: 5 }]
+  ? [{ bytes: 1e5, rounds: 1, publishes: 2, period: 30, limit: 5 }]
   : [
-      { bytes: 1e3, publishes: 40, period: 100, limit: 10 },
-      { bytes: 1e5, publishes: 40, period: 100, limit: 10 },
-      { bytes: 1e7, publishes: 8, period: 1000, limit: 30 },
-      { bytes: 1e8, publishes: 2, period: 8000, limit: 120 },
-    ];
+      { bytes: 1e3, rounds: 3, publishes: 40, period: 50, limit: 10 },
+      { bytes: 1e5, rounds: 3, publishes: 40, period: 50, limit: 10 },
+      { bytes: 1e7, rounds: 2, publishes: 8, period: 1000, limit: 30 },
+      { bytes: 1e8, rounds: 1, publishes: 2, period: 5000, limit: 120 },
+    ].filter(({ bytes }) => bytes === (ONLY_SIZE ?? bytes));
 
 const redis = noRedis === undefined ? await startRedis(['--client-output-buffer-limit', 'pubsub 0 0 0']) : undefined;
 if (noRedis) skipped('Redis', noRedis);
 try {
-  for (const kind of /** @type {const} */ (['threads', 'processes'])) await compareKind(kind);
+  for (const kind of KINDS) if (kind === (ONLY_KIND ?? kind)) await compareKind(kind);
 } finally {
   await redis?.stop();
 }
@@ -38,7 +40,7 @@ async function compareKind(kind) {
   /** @type {Map<number, import('./support/mirrors/matrix.js').Figures[]>} */
   const bySize = new Map();
   for (const size of SIZES) {
-    const figures = await measured(able, { ...size, kind, readers: READERS, redis: redis?.socket }, ROUNDS);
+    const figures = await measured(able, { ...size, kind, readers: READERS, redis: redis?.socket }, size.rounds);
     bySize.set(size.bytes, figures);
     table({
       title: `${READERS} ${kind}, a value of ${sizeText(size.bytes)}, every ${size.period} ms`,

@@ -8,12 +8,14 @@
  *     npm run bench -- --list                their names
  *     npm run bench -- --json FILE --html FILE    where to; default native-bench/results/latest.json and .html
  *     npm run bench -- --charts FOLDER       each chart as an SVG file too
+ *     npm run bench -- --keep NAME…          what the JSON has of other benchmarks stays in it: a report made in pieces
  *
- * `--readers N` goes to the benchmarks that have readers.
+ * `--readers N`, `--kind threads`, `--size BYTES` and `--by readers` go to the benchmarks, whose first lines say which know them. With `--keep`
+ * each piece of one benchmark stands for itself.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,9 +25,9 @@ import { chartFiles, htmlReport } from './support/report/html.js';
 import { clockTime } from './support/stats.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-const parts = ['harness.js', 'run.js'];
+const notBenchmarks = ['harness.js', 'run.js'];
 const all = readdirSync(here)
-  .filter((name) => name.endsWith('.js') && !parts.includes(name))
+  .filter((name) => name.endsWith('.js') && !notBenchmarks.includes(name))
   .map((name) => name.slice(0, -3))
   .sort();
 
@@ -37,7 +39,11 @@ const { values, tokens } = parseArgs({
     json: { type: 'string' },
     html: { type: 'string' },
     charts: { type: 'string' },
+    keep: { type: 'boolean' },
     readers: { type: 'string' },
+    kind: { type: 'string' },
+    size: { type: 'string' },
+    by: { type: 'string' },
   },
   allowPositionals: true,
   tokens: true,
@@ -51,7 +57,10 @@ if (values.list || unknown.length > 0) {
 }
 
 const names = asked.length > 0 ? asked : all;
-const options = [...(values.quick ? ['--quick'] : []), ...(values.readers ? ['--readers', values.readers] : [])];
+const parts = /** @type {const} */ (['readers', 'kind', 'size', 'by']).flatMap((name) => (values[name] ? [`--${name}`, values[name]] : []));
+const options = [...(values.quick ? ['--quick'] : []), ...parts];
+/** Of a benchmark, and of the piece of it. @param {string} name */
+const titleOf = (name) => [name, ...parts].join(' ');
 const machine = describeMachine();
 console.log(machineText(machine));
 
@@ -70,10 +79,12 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-const report = { machine, quick: values.quick ?? false, benchmarks };
-const json = keep(values.json, 'latest.json', JSON.stringify(report, undefined, 1));
-const html = keep(values.html, 'latest.html', htmlReport(report));
-if (values.charts) for (const [name, chart] of chartFiles(report)) keep(join(values.charts, name), name, chart);
+const jsonFile = values.json ?? join(here, 'results', 'latest.json');
+/** @type {import('./support/report/html.js').Report} */
+const report = { machine, quick: values.quick ?? false, benchmarks: values.keep ? [...othersOf(jsonFile), ...benchmarks] : benchmarks };
+const json = keep(jsonFile, JSON.stringify(report, undefined, 1));
+const html = keep(values.html ?? join(here, 'results', 'latest.html'), htmlReport(report));
+if (values.charts) for (const [name, chart] of chartFiles(report)) keep(join(values.charts, name), chart);
 const failed = benchmarks.filter(({ ended }) => ended !== 'ok');
 console.log(`\n${names.length} benchmarks in ${clockTime((performance.now() - started) / 1000)}, ${failed.length} failed. ${json} ${html}`);
 process.exitCode = failed.length === 0 ? 0 : 1;
@@ -93,7 +104,15 @@ async function run(name) {
   const results = linesOf(file);
   const ended = code !== 0 ? `ended with ${signal ?? code}` : results.length === 0 ? 'handed over no result' : 'ok';
   if (ended !== 'ok') console.error(`${name} ${ended}`);
-  return { name, seconds: (performance.now() - begin) / 1000, ended, results };
+  return { name: titleOf(name), seconds: (performance.now() - begin) / 1000, ended, results };
+}
+
+/** What an earlier run has found, of other benchmarks than this one's. @param {string} file @returns {import('./support/report/html.js').Benchmark[]} */
+function othersOf(file) {
+  if (!existsSync(file)) return [];
+  /** @type {import('./support/report/html.js').Report} */
+  const { benchmarks: before } = JSON.parse(readFileSync(file, 'utf8'));
+  return before.filter(({ name }) => !benchmarks.some((one) => one.name === name));
 }
 
 /** @param {string} file @returns {import('./support/results.js').Result[]} */
@@ -109,9 +128,9 @@ function linesOf(file) {
   }
 }
 
-/** @param {string | undefined} file @param {string} name @param {string} content @returns {string} its path, from where the reader is */
-function keep(file, name, content) {
-  const path = resolve(file ?? join(here, 'results', name));
+/** @param {string} file @param {string} content @returns {string} its path, from where the reader is */
+function keep(file, content) {
+  const path = resolve(file);
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, content);
   return relative(process.cwd(), path);

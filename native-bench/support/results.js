@@ -19,6 +19,15 @@ export function numberOption(name) {
   return value;
 }
 
+/** What follows `--name`, one of these words. @template {string} T @param {string} name @param {readonly T[]} words @returns {T | undefined} */
+export function wordOption(name, words) {
+  const at = process.argv.indexOf(`--${name}`);
+  if (at === -1) return undefined;
+  const word = words.find((each) => each === process.argv[at + 1]);
+  if (word === undefined) throw new RangeError(`Expected --${name} to be one of ${words.join(', ')}, got ${process.argv[at + 1]}`);
+  return word;
+}
+
 /**
  * @typedef {string | number | import('./stats.js').Spread | undefined} Cell
  * @typedef {{ key: string, label: string, unit?: string }} Column

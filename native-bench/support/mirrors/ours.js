@@ -49,6 +49,47 @@ const shared = (name, kind, options) => ({
 });
 
 /**
+ * The items as records of their own, and beside them a record of when they were published, which is what its readers listen for.
+ *
+ * @param {string} name @param {import('./strategy.js').Kind} kind @returns {import('./strategy.js').Strategy}
+ */
+const keyed = (name, kind) => ({
+  name,
+  kinds: [kind],
+  ours: true,
+  async writer() {
+    /** @type {Value | undefined} */
+    let value;
+    const scope = kind === 'threads' ? 'process' : 'host';
+    const loader = () => recordsOf(/** @type {Value} */ (value));
+    const write = bg.write(0, { key: KEY, keyed: true, scope, runImmediately: false, maxBytes: MAX_BYTES, ref: false, loader });
+    while (write.status().state === 'standby') await new Promise((resolve) => setTimeout(resolve, 1));
+    return {
+      publish: (next) => {
+        value = next;
+        return write.refresh();
+      },
+      stop: () => bg.shutdown(),
+    };
+  },
+  reader({ seen }) {
+    const mirror = /** @type {import('advanced-caching').KeyedMirror<any>} */ (bg.read.keyed(KEY, { maxBytes: MAX_BYTES }));
+    mirror.onKey('now', seen);
+    return {
+      read: () => mirror.get('0'),
+      record: (i) => mirror.get(String(i % (mirror.size - 1))),
+      stop: () => bg.shutdown(),
+    };
+  },
+});
+
+/** @param {Value} value @returns {Iterable<[string, unknown]>} */
+function* recordsOf({ at, n, items }) {
+  yield ['now', { at, n }];
+  for (const item of items) yield [String(item.id), item];
+}
+
+/**
  * By a store that both sides share. Announced where the store can announce; else found by the reader's poll.
  *
  * @type {import('./strategy.js').Strategy}
@@ -104,5 +145,7 @@ export const ours = [
   shared('ours: shared memory, freeze: false', 'threads', { freeze: false }),
   shared('ours: host link', 'processes', {}),
   shared('ours: host link, freeze: false', 'processes', { freeze: false }),
+  keyed('ours: shared memory, keyed', 'threads'),
+  keyed('ours: host link, keyed', 'processes'),
   throughRedis,
 ];

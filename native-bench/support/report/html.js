@@ -48,12 +48,15 @@ function resultHtml(result) {
   }
 }
 
+/** @param {string} name */
+const idOf = (name) => name.replaceAll(/[^\w]+/g, '-');
+
 /** @param {Report} report */
 export function htmlReport({ machine, quick, benchmarks }) {
-  const links = benchmarks.map(({ name }) => `<a href="#${name}">${name}</a>`).join(' ');
+  const links = benchmarks.map(({ name }) => `<a href="#${idOf(name)}">${name}</a>`).join(' ');
   const sections = benchmarks.map(({ name, seconds, ended, results }) => {
     const failed = ended === 'ok' ? '' : `<p class="warn">${escape(ended)}</p>`;
-    return `<section id="${name}"><h2>${name} <small class="soft">${clockTime(seconds)}</small></h2>${failed}${results.map(resultHtml).join('\n')}</section>`;
+    return `<section id="${idOf(name)}"><h2>${name} <small class="soft">${clockTime(seconds)}</small></h2>${failed}${results.map(resultHtml).join('\n')}</section>`;
   });
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">

@@ -37,6 +37,8 @@ async function primary() {
   const publish = async () => {
     value.n += 1;
     value.at = Date.now();
+    // One record of a hundred changes with each refresh.
+    for (let i = value.n % 100; i < value.items.length; i += 100) Object.assign(value.items[i] ?? {}, { price: value.n + i });
     await writer.publish(value);
   };
   await publish();
