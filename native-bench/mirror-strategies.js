@@ -18,10 +18,10 @@ const ONLY_SIZE = numberOption('size');
 const SIZES = isQuick
   ? [{ bytes: 1e5, rounds: 1, publishes: 2, period: 30, limit: 5 }]
   : [
-      { bytes: 1e3, rounds: 3, publishes: 40, period: 50, limit: 10 },
-      { bytes: 1e5, rounds: 3, publishes: 40, period: 50, limit: 10 },
-      { bytes: 1e7, rounds: 2, publishes: 8, period: 1000, limit: 30 },
-      { bytes: 1e8, rounds: 1, publishes: 2, period: 5000, limit: 120 },
+      { bytes: 1e3, rounds: 3, publishes: 30, period: 50, limit: 10 },
+      { bytes: 1e5, rounds: 3, publishes: 30, period: 50, limit: 10 },
+      { bytes: 1e7, rounds: 2, publishes: 5, period: 1000, limit: 30 },
+      { bytes: 1e8, rounds: 1, publishes: 2, period: 3000, limit: 120 },
     ].filter(({ bytes }) => bytes === (ONLY_SIZE ?? bytes));
 
 const redis = noRedis === undefined ? await startRedis(['--client-output-buffer-limit', 'pubsub 0 0 0']) : undefined;

@@ -13,8 +13,8 @@ export async function byReaders() {
   for (const kind of /** @type {const} */ (['threads', 'processes'])) {
     const ways = runsOf(kind, undefined).filter(({ name }) => CHOSEN.includes(name));
     for (const readers of COUNTS) {
-      const plan = { kind, readers, bytes: BYTES, publishes: isQuick ? 2 : 30, period: 50, limit: 30, redis: undefined };
-      for (const figures of await measured(ways, plan, isQuick ? 1 : 3)) rows.push({ ...figures, kind, readers });
+      const plan = { kind, readers, bytes: BYTES, publishes: isQuick ? 2 : 30, period: 30, limit: 30, redis: undefined };
+      for (const figures of await measured(ways, plan, isQuick ? 1 : 2)) rows.push({ ...figures, kind, readers });
     }
   }
   table({
