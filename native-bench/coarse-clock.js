@@ -41,7 +41,14 @@ async function measure(name) {
     now = exactNow();
     if (!Number.isNaN(read)) lags.push((now - read) * 1000);
   }
-  return { name, p50: quantile(lags, 0.5), p99: quantile(lags, 0.99), p999: quantile(lags, 0.999), max: quantile(lags, 1), backward: String(backward) };
+  return {
+    name,
+    p50: quantile(lags, 0.5),
+    p99: quantile(lags, 0.99),
+    p999: quantile(lags, 0.999),
+    max: quantile(lags, 1),
+    backward: String(backward),
+  };
 }
 
 /** What is told after this event loop stood still; `NaN` where the clock fell asleep meanwhile, so that the real one is asked. */
@@ -63,7 +70,10 @@ rows.push({
   max: quantile(blocked, 1),
   backward: '0',
 });
-const busy = Array.from({ length: availableParallelism() }, () => new Worker("require('node:worker_threads').parentPort.postMessage(0); for (;;);", { eval: true }));
+const busy = Array.from(
+  { length: availableParallelism() },
+  () => new Worker("require('node:worker_threads').parentPort.postMessage(0); for (;;);", { eval: true }),
+);
 await Promise.all(busy.map((worker) => once(worker, 'message')));
 rows.push(await measure(`the same, and ${busy.length} other threads that never pause`));
 await Promise.all(busy.map((worker) => worker.terminate()));

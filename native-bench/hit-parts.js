@@ -85,5 +85,9 @@ table({
 bars({
   title: 'What each part of a hit costs',
   unit: 'ns',
-  bars: parts.map(({ name, ns }) => ({ label: name, value: ns, ours: name.startsWith('a hit,') || name.startsWith('an asynchronous hit') })),
+  bars: parts.map(({ name, ns }) => ({
+    label: name,
+    value: ns,
+    ours: name.startsWith('a hit,') || name.startsWith('an asynchronous hit'),
+  })),
 });

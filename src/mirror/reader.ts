@@ -4,7 +4,8 @@ import { report, toError, type OnError } from '../core/report.js';
 import type { Serializer } from '../core/serializer.js';
 import { isNewer, type SnapshotMeta } from '../core/snapshot.js';
 import { direct, type SharedAccess } from './access.js';
-import { deepFreeze } from './freeze.js';
+import { json } from '../serializers/json.js';
+import { deepFreeze, freezeParsed } from './freeze.js';
 import { type Ring, type RingScope, VERSION } from './layout.js';
 import { confirmedAfter, type Taken, take } from './protocol.js';
 import { serializerFor } from './serializer-for.js';
@@ -133,7 +134,8 @@ export function createReader<T>(options: ReaderOptions): Reader<T> {
       const serializer = serializerFor(key, taken.meta.codec, options.serializer);
       counts.decodes++;
       decoded = serializer.loads(taken.bytes) as T;
-      if (freeze) deepFreeze(decoded);
+      if (freeze && serializer === json) freezeParsed(decoded);
+      else if (freeze) deepFreeze(decoded);
     } catch (error) {
       refuse(taken.ringVersion, toError(error));
       return;

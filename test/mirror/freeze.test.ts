@@ -1,5 +1,5 @@
 import test from 'ava';
-import { deepFreeze } from '../../dist/mirror/freeze.js';
+import { deepFreeze, freezeParsed } from '../../dist/mirror/freeze.js';
 
 test('everything plain is frozen, at any depth', (t) => {
   const value = { a: [{ b: { c: [1, [2, {}]] } }], d: new Date(0), e: null, f: undefined, g: 'text' };
@@ -56,4 +56,31 @@ test('cycles end, depth does not overflow the stack, and a shared part is walked
   const shared = new Proxy({ part: 1 }, { get: (target, name) => (reads++, Reflect.get(target, name) as unknown) });
   deepFreeze([shared, shared]);
   t.is(reads, 1);
+});
+
+test('what was parsed is frozen, at any depth and under any name', (t) => {
+  const text = '{"a":[{"b":{"c":[1,[2,{}],null]}},"text"],"__proto__":{"d":{}},"constructor":{"e":[]},"toString":[[]]}';
+  const value: unknown = JSON.parse(text);
+  t.is(freezeParsed(value), value);
+  const isFrozen = (part: unknown): boolean =>
+    typeof part !== 'object' || part === null || (Object.isFrozen(part) && Object.values(part).every((inner) => isFrozen(inner)));
+  t.true(isFrozen(value));
+  t.is(JSON.stringify(value), text);
+  for (const one of [null, 1, 'text', true]) t.is(freezeParsed(one), one);
+  t.false(Object.isFrozen(Object.prototype));
+
+  let deep: unknown = JSON.parse('[]');
+  for (let level = 0; level < 200_000; level++) deep = [deep];
+  t.true(Object.isFrozen(freezeParsed(deep)));
+});
+
+test('a name that everything inherits is not followed', (t) => {
+  const inherited = { x: 1 };
+  Object.defineProperty(Object.prototype, 'inherited', { value: inherited, enumerable: true, configurable: true });
+  try {
+    t.true(Object.isFrozen(freezeParsed(JSON.parse('{"a":{}}'))));
+  } finally {
+    Reflect.deleteProperty(Object.prototype, 'inherited');
+  }
+  t.false(Object.isFrozen(inherited));
 });

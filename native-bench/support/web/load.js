@@ -30,7 +30,5 @@ async function asFastAsTheyGo() {
 
 /** @type {Answer} */
 const answer =
-  rate === undefined
-    ? await asFastAsTheyGo()
-    : { rate, errors: 0, times: await openLoop({ url, connections, seconds, rate }) };
+  rate === undefined ? await asFastAsTheyGo() : { rate, errors: 0, times: await openLoop({ url, connections, seconds, rate }) };
 process.send?.(answer, () => process.exit());

@@ -33,6 +33,7 @@ class Connection {
   #due = [];
   #sentAt = 0;
   #isBusy = false;
+  /** @type {Buffer} */
   #received = Buffer.alloc(0);
   #socket;
   #request;
