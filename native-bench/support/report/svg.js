@@ -14,7 +14,7 @@ export const COLOURS = `
 svg { font: 12px system-ui, sans-serif; } svg text { fill: var(--text); } svg .tick, svg .axis { fill: var(--soft); font-size: 11px; }
 .grid { stroke: var(--rule); } .mark { stroke: var(--text); stroke-dasharray: 4 3; } .whisker { stroke: var(--text); fill: none; opacity: .65; }
 rect.ours { fill: var(--ours); } rect.other { fill: var(--other); }
-.line { fill: none; stroke-width: 2; } .line.ours { stroke: var(--ours); stroke-width: 3; } .dot.ours { fill: var(--ours); }
+.line { fill: none; stroke-width: 2; } .line.ours { stroke: var(--ours); stroke-width: 3; } .line.dashed { stroke-dasharray: 7 4; } .dot.ours { fill: var(--ours); }
 ${Array.from({ length: PALETTE }, (_, i) => `.line.c${i} { stroke: var(--c${i}); } .dot.c${i} { fill: var(--c${i}); }`).join(' ')}
 `;
 
@@ -130,9 +130,10 @@ export function lineChart({ title, x, y, series }) {
   body.push(text(0, 0, axis(y), `text-anchor="middle" class="axis" transform="translate(14 ${(top + bottom) / 2}) rotate(-90)"`));
   let legendX = left;
   let legendY = bottom + 56;
+  let ours = 0;
   let other = 0;
   for (const one of shown) {
-    const name = one.ours ? 'ours' : `c${other++ % PALETTE}`;
+    const name = one.ours ? (ours++ === 0 ? 'ours' : 'ours dashed') : `c${other++ % PALETTE}`;
     const path = one.points
       .map((point, i) => `${i === 0 ? 'M' : 'L'}${across.at(point.x).toFixed(1)} ${up.at(point.y).toFixed(1)}`)
       .join('');
