@@ -75,7 +75,7 @@ const busy = Array.from(
   () => new Worker("require('node:worker_threads').parentPort.postMessage(0); for (;;);", { eval: true }),
 );
 await Promise.all(busy.map((worker) => once(worker, 'message')));
-rows.push(await measure(`the same, and ${busy.length} other threads that never pause`));
+rows.push(await measure(`one thread that hits, and ${busy.length} others that never pause`));
 await Promise.all(busy.map((worker) => worker.terminate()));
 table({
   title: 'How far the coarse clock lags',
