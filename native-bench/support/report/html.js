@@ -80,7 +80,10 @@ export function chartFiles({ benchmarks }) {
       const title = `${name} ${result.title}`.toLowerCase().replace(/[^a-z0-9]+/g, '-');
       const drawn = result.type === 'bars' ? barChart(result) : lineChart(result);
       const style = `<style>${COLOURS} svg { background: var(--page); }</style>`;
-      charts.set(`${title.slice(0, 120)}.svg`, drawn.replace('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" ').replace('>', `>${style}`));
+      charts.set(
+        `${title.slice(0, 120)}.svg`,
+        drawn.replace('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" ').replace('>', `>${style}`),
+      );
     }
   }
   return charts;
