@@ -15,11 +15,17 @@ async function connect(socket) {
   return client;
 }
 
-/** @param {'process' | 'host'} scope @returns {(place: import('./strategy.js').WriterPlace) => Promise<import('./strategy.js').Writer>} */
-const writer = (scope) => async () => {
+/**
+ * @param {import('./strategy.js').Kind} kind @param {(value: Value) => unknown} contentOf what is published of a value
+ * @param {{ keyed?: true }} [options]
+ * @returns {() => Promise<import('./strategy.js').Writer>}
+ */
+const writer = (kind, contentOf, options) => async () => {
   /** @type {Value | undefined} */
   let value;
-  const write = bg.write(0, { key: KEY, scope, runImmediately: false, maxBytes: MAX_BYTES, ref: false, loader: () => value });
+  const scope = kind === 'threads' ? 'process' : 'host';
+  const common = { key: KEY, scope, runImmediately: false, maxBytes: MAX_BYTES, ref: false, loader: () => value && contentOf(value) };
+  const write = /** @type {import('advanced-caching').Writer<unknown>} */ (bg.write(0, /** @type {any} */ ({ ...common, ...options })));
   while (write.status().state === 'standby') await new Promise((resolve) => setTimeout(resolve, 1));
   return {
     publish: (next) => {
@@ -44,7 +50,7 @@ const shared = (name, kind, options) => ({
   name,
   kinds: [kind],
   ours: true,
-  writer: writer(kind === 'threads' ? 'process' : 'host'),
+  writer: writer(kind, (value) => value),
   reader: reader(options),
 });
 
@@ -57,21 +63,7 @@ const keyed = (name, kind) => ({
   name,
   kinds: [kind],
   ours: true,
-  async writer() {
-    /** @type {Value | undefined} */
-    let value;
-    const scope = kind === 'threads' ? 'process' : 'host';
-    const loader = () => recordsOf(/** @type {Value} */ (value));
-    const write = bg.write(0, { key: KEY, keyed: true, scope, runImmediately: false, maxBytes: MAX_BYTES, ref: false, loader });
-    while (write.status().state === 'standby') await new Promise((resolve) => setTimeout(resolve, 1));
-    return {
-      publish: (next) => {
-        value = next;
-        return write.refresh();
-      },
-      stop: () => bg.shutdown(),
-    };
-  },
+  writer: writer(kind, recordsOf, { keyed: true }),
   reader({ seen }) {
     const mirror = /** @type {import('advanced-caching').KeyedMirror<any>} */ (bg.read.keyed(KEY, { maxBytes: MAX_BYTES }));
     mirror.onKey('now', seen);
