@@ -31,7 +31,8 @@ export interface StoreKeeper {
 }
 
 export function storeKeeper(store: CacheStorage, options: StoreKeeperOptions): StoreKeeper {
-  if (isFleetStore(store)) return new RedisKeeper(store, options);
+  // Numbers are given by a script, which can't seal them: readers find what a sealed store keeps when they look.
+  if (isFleetStore(store) && !store.isSealed) return new RedisKeeper(store, options);
   return {
     keep: (meta) => void keepEntry(store, meta, options),
     stop: () => undefined,

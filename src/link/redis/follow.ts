@@ -251,9 +251,9 @@ export class RedisFollower implements Follower {
   }
 
   async #look(): Promise<Look> {
-    const { clock, names } = this.#settings;
+    const { clock } = this.#settings;
     this.#counts.polls += 1;
-    const seen = await look(this.seat.data, names, clock, this.#fetcher.serverClock);
+    const seen = await look(this.seat.data, this.#settings, clock, this.#fetcher.serverClock);
     const now = clock.monotonic();
     this.#lastLook = { meta: seen.meta, lease: seen.lease, at: now };
     if (seen.lease) this.#lastHeard = now;
