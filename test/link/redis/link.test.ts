@@ -31,7 +31,7 @@ redisTest(`what is published is seen, in order, and by RedisCache too${hint}`, a
     const { polls = 0, announcements, lag = Infinity } = follower.status();
     t.true(polls <= 20 + 3, `${polls} looks`);
     t.is(announcements, 20);
-    t.true(lag < 1000);
+    t.true(lag >= 0 && lag < 10_000, `${lag} ms`);
   }
   await until(() => announced.length === 20, { what: 'all were announced' });
   t.true(

@@ -20,7 +20,7 @@ function careless(t: Parameters<typeof startRedis>[0], port: number): Redis {
 redisTest(`a publish that the network swallowed is not sent again when it is back: the new writer's value stands${hint}`, async (t) => {
   const server = await startRedis(t);
   const proxy = await startProxy(t, server.address);
-  const old = await leader(t, careless(t, proxy.port), { leaseMs: 3000 });
+  const old = await leader(t, careless(t, proxy.port), { leaseMs: 2000 });
   const reader = follow(t, server.client());
   await old.next();
   const heir = stand(t, server.client(), { leaseMs: 20_000 });

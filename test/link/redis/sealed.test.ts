@@ -32,7 +32,7 @@ async function scene(t: ExecutionContext): Promise<Scene> {
   const client = server.client();
   // Nothing is put back by itself while somebody tampers.
   const writer = await leader(t, client, { store: sealedStore(server.client()), leaseMs: 60_000, pollInterval: 60_000 });
-  const reader = follow(t, client, { store: sealedStore(server.client()), pollInterval: 50 });
+  const reader = follow(t, client, { store: sealedStore(server.client()), pollInterval: 20 });
   await writer.next(1000);
   await until(() => reader.version === 1, { what: 'version 1' });
   return {
@@ -154,7 +154,7 @@ redisTest(`whoever writes to Redis without the secret makes no reader believe an
   }
   // Bytes that are changed under their own numbers: who has the right ones keeps them, and a newcomer takes none.
   await forge({ h: crc32(changed.subarray(HEADER, -SEAL)) }, changed);
-  const late = follow(t, client, { store: sealedStore(client), pollInterval: 50 });
+  const late = follow(t, client, { store: sealedStore(client), pollInterval: 20 });
   await until(() => late.errors.length > 0, { what: 'refused' });
   t.regex(late.errors[0]?.message ?? '', /not the one that was sealed/);
   t.deepEqual(late.snapshots, []);
@@ -186,7 +186,7 @@ redisTest(`what nobody announces is opened by the entry's own seal${hint}`, asyn
   const client = server.client();
   const store = sealedStore(client);
   await store.set(KEY, { version: 1 }, 60);
-  const reader = follow(t, client, { store, pollInterval: 50 });
+  const reader = follow(t, client, { store, pollInterval: 20 });
   await until(() => reader.snapshots.length === 1, { what: 'the first' });
   t.deepEqual(JSON.parse(Buffer.from(reader.snapshots[0]!.bytes).toString()), { version: 1 });
   await client.set(VALUE, encodeEntry(Buffer.from('{"version":"forged"}'), Infinity, Date.now() / 1000 + 1));
