@@ -207,7 +207,11 @@ export class RedisFollower implements Follower {
     if (!news) return;
     this.#counts.announcements += 1;
     this.#lastHeard = this.#settings.clock.monotonic();
-    if (!this.#position.isLater(news)) return;
+    if (!this.#position.isLater(news)) {
+      // What Redis had lost is put back under its own numbers.
+      if (this.#state === 'interrupted') this.poke();
+      return;
+    }
     if (isLater(news, this.#wanted)) this.#wanted = news;
     this.#go();
   }

@@ -99,6 +99,21 @@ redisTest(`FLUSHALL: readers keep what they have and say so, the writer puts it 
   checkAll(t, readers);
 });
 
+redisTest(`what is put back is announced: readers whose next poll is a minute away are well again at once${hint}`, async (t) => {
+  const server = await startRedis(t);
+  const writer = await leader(t, server.client(), { leaseMs: 6000, pollInterval: 60_000 });
+  const readers = Array.from({ length: 3 }, () => follow(t, server.client(), { pollInterval: 60_000 }));
+  await writer.next();
+  await until(() => readers.every(({ version, follower }) => version === 1 && follower.status().isSubscribed), { what: 'all have it' });
+  await server.client().flushall();
+  for (const { follower } of readers) follower.poke();
+  await until(() => readers.every(({ follower }) => follower.status().lastErrorKind === 'regressed'), { what: 'told' });
+  // Renewed at a third of the lease.
+  await until(() => readers.every(({ states }) => states.join() === 'live,interrupted,live'), { what: 'live again' });
+  t.true(readers.every(({ follower }) => follower.status().pulls === 1));
+  t.deepEqual(writer.lost, []);
+});
+
 redisTest(`a key that is deleted or evicted comes back${hint}`, async (t) => {
   const { redis, writer, readers } = await setUp(t, 20_000);
   const client = redis.client();
