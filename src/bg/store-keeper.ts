@@ -27,29 +27,16 @@ export interface StoreKeeperOptions {
 export interface StoreKeeper {
   /** Called after each publication and confirmation. Never throws. */
   keep(meta: SnapshotMeta): void;
-  stop(): void;
+  /** Resolves when what was published last is kept, or that failed; with `abort` at once, also for those who wait already. Never rejects. */
+  stop(how: { abort: boolean }): Promise<void>;
 }
+
+type Put = (meta: SnapshotMeta) => Promise<void>;
 
 export function storeKeeper(store: CacheStorage, options: StoreKeeperOptions): StoreKeeper {
   // Numbers are given by a script, which can't seal them: readers find what a sealed store keeps when they look.
-  if (isFleetStore(store) && !store.isSealed) return new RedisKeeper(store, options);
-  return {
-    keep: (meta) => void keepEntry(store, meta, options),
-    stop: () => undefined,
-  };
-}
-
-async function keepEntry(store: CacheStorage, meta: SnapshotMeta, options: StoreKeeperOptions): Promise<void> {
-  try {
-    const value = options.read();
-    await store.setEntry(options.key, {
-      value,
-      createdAt: meta.createdAt / 1000,
-      freshUntil: (meta.createdAt + meta.freshFor) / 1000,
-    });
-  } catch (error) {
-    fail(error, options);
-  }
+  const isAnnounced = isFleetStore(store) && !store.isSealed;
+  return new NewestKeeper(isAnnounced ? redisPut(store, options) : entryPut(store, options), options);
 }
 
 function fail(error: unknown, { key, name, metrics, onError }: StoreKeeperOptions): void {
@@ -60,43 +47,45 @@ function fail(error: unknown, { key, name, metrics, onError }: StoreKeeperOption
 
 const RETRY = { base: 500, max: 5000 };
 
-/**
- * In Redis with numbers, and announced: who follows the store elsewhere is told. One publication at a time, of the newest value only, again
- * until it succeeds or a newer one comes.
- */
-class RedisKeeper implements StoreKeeper {
-  readonly #store: RedisCache;
+/** One put at a time, of the newest value only, again until it succeeds or a newer one comes. */
+class NewestKeeper implements StoreKeeper {
+  readonly #put: Put;
   readonly #options: StoreKeeperOptions;
   #wanted: SnapshotMeta | undefined;
-  /** What this writer stored last, by its own number, and the numbers that it has in Redis. */
-  #kept: { readonly meta: SnapshotMeta; readonly news: News } | undefined;
-  #isRunning = false;
+  #running: Promise<void> | undefined;
   #failures = 0;
   /** The message of the last failure that was told. */
   #told: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
+  #letGo: () => void = () => undefined;
+  readonly #aborted: Promise<void>;
 
-  constructor(store: RedisCache, options: StoreKeeperOptions) {
-    this.#store = store;
+  constructor(put: Put, options: StoreKeeperOptions) {
+    this.#put = put;
     this.#options = options;
+    this.#aborted = new Promise((resolve) => (this.#letGo = resolve));
   }
 
   keep(meta: SnapshotMeta): void {
     this.#wanted = meta;
-    void this.#run();
+    clearTimeout(this.#timer);
+    this.#begin();
   }
 
-  stop(): void {
+  async stop({ abort }: { abort: boolean }): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    if (abort) this.#letGo();
+    await Promise.race([this.#running, this.#aborted]);
+  }
+
+  #begin(): void {
+    this.#running ??= this.#run().finally(() => (this.#running = undefined));
   }
 
   /** Never rejects. */
   async #run(): Promise<void> {
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    clearTimeout(this.#timer);
     try {
       while (this.#wanted) {
         const meta = this.#wanted;
@@ -109,28 +98,38 @@ class RedisKeeper implements StoreKeeper {
       const message = error instanceof Error ? error.message : '';
       if (this.#told !== message) fail(error, this.#options);
       this.#told = message;
-      if (!this.#stopped) this.#timer = setTimeout(() => void this.#run(), backoffDelay(this.#failures++, RETRY)).unref();
-    } finally {
-      this.#isRunning = false;
+      if (!this.#stopped) this.#timer = setTimeout(() => this.#begin(), backoffDelay(this.#failures++, RETRY)).unref();
     }
   }
+}
 
-  async #put(meta: SnapshotMeta): Promise<void> {
-    const { key } = this.#options;
-    const where = { store: this.#store, key, clock: systemClock };
-    const kept = this.#kept;
-    const isTheSame = kept?.meta.epoch === meta.epoch && kept.meta.version === meta.version;
-    if (isTheSame && (await confirmUnfenced(where, kept.news, meta))) return;
-    const { serializer } = this.#store;
-    const codec = serializer.name ?? '';
-    const news = await publishUnfenced({ ...where, maxBytes: Number.MAX_SAFE_INTEGER }, { ...meta, codec, bytes: this.#bytes(codec) });
-    this.#kept = { meta, news };
-  }
+/** As an entry, as `cache()` keeps one. */
+function entryPut(store: CacheStorage, { key, read }: StoreKeeperOptions): Put {
+  return async (meta) => {
+    await store.setEntry(key, {
+      value: read(),
+      createdAt: meta.createdAt / 1000,
+      freshUntil: (meta.createdAt + meta.freshFor) / 1000,
+    });
+  };
+}
+
+/** In Redis with numbers, and announced: who follows the store elsewhere is told. */
+function redisPut(store: RedisCache, { key, read, ring }: StoreKeeperOptions): Put {
+  const where = { store, key, clock: systemClock };
+  /** What this writer stored last, by its own number, and the numbers that it has in Redis. */
+  let kept: { readonly meta: SnapshotMeta; readonly news: News } | undefined;
 
   /** As the store's serializer makes them: where that is the writer's too, they are there already. */
-  #bytes(codec: string): Uint8Array {
-    const taken = take(this.#options.ring(), Number.POSITIVE_INFINITY);
-    if ('bytes' in taken && codec !== '' && taken.meta.codec === codec) return taken.bytes;
-    return this.#store.serializer.dumps(this.#options.read());
-  }
+  const bytesAs = (codec: string): Uint8Array => {
+    const taken = take(ring(), Number.POSITIVE_INFINITY);
+    return 'bytes' in taken && codec !== '' && taken.meta.codec === codec ? taken.bytes : store.serializer.dumps(read());
+  };
+  return async (meta) => {
+    const same = kept?.meta.epoch === meta.epoch && kept.meta.version === meta.version ? kept : undefined;
+    if (same && (await confirmUnfenced(where, same.news, meta))) return;
+    const codec = store.serializer.name ?? '';
+    const news = await publishUnfenced({ ...where, maxBytes: Number.MAX_SAFE_INTEGER }, { ...meta, codec, bytes: bytesAs(codec) });
+    kept = { meta, news };
+  };
 }
