@@ -9,17 +9,13 @@ import { slotOf } from '../../../dist/stores/redis/slots.js';
 import { spawnNode, until } from '../../support/process.js';
 import { startProxy } from '../../support/redis-proxy.js';
 import { noRedis, startRedis } from '../../support/redis.js';
-import { follow, leader, stand, storeOf } from './support.js';
+import { follow, leader, stand, storeOf, heardAll } from './support.js';
 
 const redisTest = noRedis ? test.skip : test;
 const hint = noRedis ? ` (${noRedis})` : '';
 const ALONE = new URL('./fixtures/alone.js', import.meta.url);
 
-const rejections: unknown[] = [];
-process.on('unhandledRejection', (reason) => void rejections.push(reason));
-test.after.always('nothing was rejected unheard', (t) => {
-  t.deepEqual(rejections, []);
-});
+test.after.always('nothing was rejected unheard', heardAll);
 
 for (const [what, options, within] of [
   ['nothing of it keeps a process alive', {}, 1500],

@@ -3,16 +3,12 @@ import test, { type ExecutionContext } from 'ava';
 import type { Redis } from 'ioredis';
 import { until } from '../../support/process.js';
 import { noRedis, type RedisServer, startRedis } from '../../support/redis.js';
-import { faultOf, follow, granted, leader, type Seen, stand } from './support.js';
+import { faultOf, follow, granted, leader, type Seen, stand, heardAll } from './support.js';
 
 const redisTest = noRedis ? test.skip : test;
 const hint = noRedis ? ` (${noRedis})` : '';
 
-const rejections: unknown[] = [];
-process.on('unhandledRejection', (reason) => void rejections.push(reason));
-test.after.always('nothing was rejected unheard', (t) => {
-  t.deepEqual(rejections, []);
-});
+test.after.always('nothing was rejected unheard', heardAll);
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -2,16 +2,12 @@
 import test from 'ava';
 import { until } from '../../support/process.js';
 import { noRedis, startRedis } from '../../support/redis.js';
-import { faultOf, follow, leader } from './support.js';
+import { faultOf, follow, leader, heardAll } from './support.js';
 
 const redisTest = noRedis ? test.skip : test;
 const hint = noRedis ? ` (${noRedis})` : '';
 
-const rejections: unknown[] = [];
-process.on('unhandledRejection', (reason) => void rejections.push(reason));
-test.after.always('nothing was rejected unheard', (t) => {
-  t.deepEqual(rejections, []);
-});
+test.after.always('nothing was rejected unheard', heardAll);
 
 redisTest(
   `Redis comes back with old data, which it takes a second to load: nobody goes back, and the newest is put back${hint}`,

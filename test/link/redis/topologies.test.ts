@@ -1,16 +1,12 @@
 import test from 'ava';
 import { until } from '../../support/process.js';
 import { noRedis, startCluster, startSentinels } from '../../support/redis.js';
-import { faultOf, follow, granted, leader, stand, storeOf } from './support.js';
+import { faultOf, follow, granted, leader, stand, storeOf, heardAll } from './support.js';
 
 const redisTest = noRedis ? test.skip : test;
 const hint = noRedis ? ` (${noRedis})` : '';
 
-const rejections: unknown[] = [];
-process.on('unhandledRejection', (reason) => void rejections.push(reason));
-test.after.always('nothing was rejected unheard', (t) => {
-  t.deepEqual(rejections, []);
-});
+test.after.always('nothing was rejected unheard', heardAll);
 
 redisTest(`a Cluster: keys of one slot, announcements on every node, elections${hint}`, async (t) => {
   const cluster = await startCluster(t);
