@@ -4,7 +4,8 @@ import { StoppedError } from '../core/errors.js';
 import { checkOptions, refuse } from '../core/options.js';
 import { report } from '../core/report.js';
 import { isCacheStorage, type CacheStorage } from '../core/store.js';
-import { emitError, emitRefresh } from '../metrics/events.js';
+import { emitError, errorTypeOf } from '../metrics/events.js';
+import { endTrace, recordRefresh } from '../metrics/refresh.js';
 import { runLoader } from '../scheduler/loader.js';
 import { Repeater } from '../scheduler/repeater.js';
 import { fleetPlan } from './fleet-options.js';
@@ -91,7 +92,7 @@ function inThread<R>(interval: Duration, options: BackgroundOptions, fn: () => R
     try {
       await kept.setEntry(key, { value, createdAt: madeAt.wall / 1000, freshUntil: (madeAt.wall + fresh) / 1000 });
     } catch (error) {
-      metrics?.recordError(name, { operation: 'set', errorType: error instanceof Error ? error.name : 'Error' });
+      metrics?.recordError(name, { operation: 'set', errorType: errorTypeOf(error) });
       emitError(name, 'set', error);
       report(error, onError, `the store of '${key}'`);
     }
@@ -99,16 +100,17 @@ function inThread<R>(interval: Duration, options: BackgroundOptions, fn: () => R
 
   async function run(signal: AbortSignal): Promise<void> {
     const startedAt = systemClock.monotonic();
+    const trace = metrics?.traceLoad?.(name);
     const record = (failure?: { readonly error: unknown }): void => {
       const durationSeconds = (systemClock.monotonic() - startedAt) / 1000;
-      metrics?.recordBackgroundRefresh(name, { success: failure === undefined, durationSeconds });
-      emitRefresh(name, key, durationSeconds, failure);
+      endTrace(trace, failure);
+      recordRefresh(metrics, { name, key, durationSeconds, failure });
     };
     thrown = undefined;
     try {
       let result: R;
       try {
-        result = fn();
+        result = trace ? trace.run(fn) : fn();
       } catch (error) {
         thrown = { error };
         throw error;
