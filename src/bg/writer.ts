@@ -231,14 +231,14 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
 
   function stop(how: { abort: boolean }): Promise<void> {
     // A stop that waits becomes one that doesn't.
-    if (stopped && how.abort) void engine.stop(how);
+    if (stopped && how.abort) void Promise.all([engine.stop(how), keeper?.stop(how)]);
     stopped ??= (async () => {
       setState('closed');
       stopListening();
       await engine.stop(how);
       giveBack();
       link?.drop();
-      keeper?.stop();
+      await keeper?.stop(how);
       await standing?.close();
       release();
       writers.delete(key);

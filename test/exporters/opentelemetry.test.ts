@@ -246,6 +246,9 @@ test('a run of bg and bg.write contains what its loader does; one that fails nam
   const { tracerProvider, spans } = traced(t);
   const tracer = tracerProvider.getTracer('test');
   const { metrics } = inMemory(t, { tracing: true, tracerProvider });
+  // None of these keeps a process alive.
+  const alive = setInterval(() => {}, 1000);
+  t.teardown(() => clearInterval(alive));
   let fails = false;
   const loader = async (): Promise<number> => {
     tracer.startSpan('query').end();
@@ -274,8 +277,8 @@ test('a run of bg and bg.write contains what its loader does; one that fails nam
   for (const { refresh } of [flags, rates, records, slow, module]) await t.throwsAsync(refresh());
   // A mirror's look into a store is no load.
   const store = new InMemCache();
-  const mirror = bg.read('inside:polled', { store, metrics });
   store.set('inside:polled', 1, 60);
+  const mirror = bg.read('inside:polled', { store, metrics });
   await mirror.ready();
 
   for (const name of ['flags', 'rates', 'records']) {
