@@ -86,7 +86,7 @@ for (const [scheme, from] of [
     const block = /\{[^{}]*--ground[^{}]*\}/.exec(STYLE.slice(STYLE.indexOf(from)))?.[0] ?? '';
     const colour = (name: string): number[] => {
       const hex = new RegExp(`--${name}: #(\\w+);`).exec(block)?.[1] ?? '';
-      const six = hex.length === 3 ? [...hex].map((digit) => digit + digit).join('') : hex;
+      const six = hex.length === 3 ? hex.replace(/./g, '$&$&') : hex;
       return [0, 2, 4].map((at) => Number.parseInt(six.slice(at, at + 2), 16));
     };
     const isReadable = (what: string, text: readonly number[], behind: readonly number[]): void => {
