@@ -31,7 +31,7 @@ const inner = process.env['BENCH_KEYED'];
 async function inProcess(count, way, readers) {
   progress(`${count} records, ${readers} threads: ${ways[way].name}`);
   // A refresh of a million takes some ways ten seconds and more.
-  const refreshes = isQuick ? 1 : count <= 100_000 ? 5 : way === 'keyed' ? 3 : 1;
+  const refreshes = isQuick ? 1 : count <= 100_000 ? 5 : way === 'keyed' || way === 'limited' ? 4 : 1;
   /** @type {import('./support/keyed/host.js').Run} */
   const run = { way, count, readers, refreshes };
   const child = fork(HOST, [JSON.stringify(run)], { execArgv: [HEAP], env: { ...process.env, BENCH_RECORDS: String(count) } });

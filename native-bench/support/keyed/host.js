@@ -23,7 +23,7 @@ let round = 0;
 // Twice, so that all memory that it takes in the long run is in use.
 for (let i = 0; i < 2; i++) await writer.refresh(++round);
 
-for (let i = 0; i < readers; i++) workers.push(new Worker(READER, { workerData: { way, count, data: undefined } }));
+for (let i = 0; i < readers; i++) workers.push(new Worker(READER, { ...ways[way].worker, workerData: { way, count } }));
 // Started: what counts is what they do from here on.
 await Promise.all(workers.map((worker) => once(worker, 'message')));
 

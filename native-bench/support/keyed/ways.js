@@ -11,7 +11,7 @@ import { keyOf, MAX_BYTES, records } from './records.js';
  * @typedef {{ refresh: (round: number) => unknown, data?: unknown, elsewhere?: () => Promise<number>, stop: () => unknown }} Writer
  * `data` goes to the readers; `elsewhere`: bytes that another process holds
  * @typedef {(key: string) => Record | undefined | Promise<Record | undefined>} Get
- * @typedef {{ name: string, ours?: boolean, missing?: () => Promise<string | undefined>, prepare?: () => Promise<unknown>, writer: (count: number, workers: readonly import('node:worker_threads').Worker[]) => Writer | Promise<Writer>, reader: (data: any) => Get | Promise<Get> }} Way
+ * @typedef {{ name: string, ours?: boolean, missing?: () => Promise<string | undefined>, worker?: import('node:worker_threads').WorkerOptions, prepare?: () => Promise<unknown>, writer: (count: number, workers: readonly import('node:worker_threads').Worker[]) => Writer | Promise<Writer>, reader: (data: any) => Get | Promise<Get> }} Way
  * `prepare` imports what `reader` needs
  */
 
@@ -40,6 +40,13 @@ const keyed = {
     const mirror = bg.read.keyed(KEY);
     return (key) => mirror.get(key);
   },
+};
+
+/** V8 lets the young generation of a thread that decodes grow to 48 MB, if nobody tells it otherwise. @type {Way} */
+const limited = {
+  ...keyed,
+  name: 'keyed mirror, young generation of 8 MB',
+  worker: { resourceLimits: { maxYoungGenerationSizeMb: 8 } },
 };
 
 /** @type {Way} */
@@ -154,7 +161,8 @@ const redis = {
   },
 };
 
-export const ways = /** @type {const} */ ({ keyed, whole, map, lmdb, redis });
+/** @type {Readonly<Record<'keyed' | 'limited' | 'whole' | 'map' | 'lmdb' | 'redis', Way>>} */
+export const ways = { keyed, limited, whole, map, lmdb, redis };
 
 /** Whose value says which refresh it is of. */
 export const MARKED = keyOf(0);
