@@ -187,7 +187,7 @@ export class ChangeFeed<V> {
       this.#tell(now, difference);
       if (shadow && difference.updates) {
         yield* updateShadow(shadow, difference.updates);
-        this.#shadow = shadow;
+        if (!shadow.isSpent) this.#shadow = shadow;
       }
     }
   }

@@ -53,6 +53,8 @@ export interface KeyedReader<V> extends Reader<KeyedLookups<V>> {
  * key, and count a `fallback`.
  */
 const TRIES = 4096;
+/** Of `adopt`, each of which has four tries. */
+const ADOPTIONS = 64;
 /** See mirror/reader.ts. */
 const TRUSTED_READS = 1024;
 const NEVER_SEEN = -2;
@@ -153,17 +155,25 @@ export function createKeyedReader<V>(options: KeyedReaderOptions): KeyedReader<V
     return remembered.has(key);
   }
 
-  /** What the newest version is now. */
+  /**
+   * What the newest version is now. As long as a faster writer wins, it is tried again: what was adopted before, and what was decoded of
+   * it, may have been replaced before the lookup began.
+   */
   function refresh(): Adoption | undefined {
-    if (ring !== undefined && access.load(words, VERSION) !== seen) renew(ring);
+    for (let attempt = 0; attempt < ADOPTIONS; attempt++) {
+      if (ring === undefined || access.load(words, VERSION) === seen || renew(ring)) break;
+    }
     return adopted;
   }
 
-  function renew(from: Ring): void {
+  /** @returns false where a faster writer won each time */
+  function renew(from: Ring): boolean {
     const next = adopt(from, name, serializerOf, access, views);
     if (next instanceof Adoption) take(next);
     else if (next.why === 'refused') reject(next.ringVersion, next.error);
     else if (next.why === 'empty') seen = 0;
+    else return false;
+    return true;
   }
 
   function serializerOf(codec: string): Serializer {

@@ -28,6 +28,8 @@ export class RecordTable implements Table {
   records = 0;
   readonly seed0: number;
   readonly seed1: number;
+  /** Places of the index that are taken: by `records`, and by those that a shadow has marked as gone. */
+  #taken = 0;
   readonly #memory: Memory;
 
   constructor({ seed0, seed1, records = 0, memory = new Memory() }: TableOptions) {
@@ -79,7 +81,7 @@ export class RecordTable implements Table {
 
   /** The index in as many places as suits its records, if it has others. */
   fitIndex(): void {
-    const places = placesFor(this.records);
+    const places = placesFor(this.#taken);
     if (places !== this.mask + 1) this.#rehash(places);
   }
 
@@ -101,7 +103,8 @@ export class RecordTable implements Table {
   }
 
   #insert(hash: number, at: number): void {
-    if ((this.records + 1) * 3 > (this.mask + 1) * 2) this.#rehash((this.mask + 1) * 2);
+    if ((this.#taken + 1) * 3 > (this.mask + 1) * 2) this.#rehash((this.mask + 1) * 2);
+    this.#taken++;
     this.records++;
     this.#put(hash, at / 2);
   }

@@ -7,6 +7,9 @@ import { RecordTable } from './records.js';
 /** The hash of a value, or that there is no such record. */
 export type ValueHash = readonly [low: number, high: number] | undefined;
 
+/** A shadow of which so many records are gone, and more than are left, is made anew. */
+const MOST_GONE = 1024;
+
 /**
  * The keys of a version and the hashes of their values, in private memory: what a later version is compared with when the snapshots in
  * between are gone. Half of a short record's size, and kept only where somebody listens.
@@ -17,6 +20,7 @@ export class Shadow {
   /** The format of the values whose hashes these are. */
   readonly codec: string;
   readonly #hash = new Int32Array(2);
+  #gone = 0;
   /** The next record that `copy` takes. */
   #at: number = HEADER_WORDS;
 
@@ -60,8 +64,14 @@ export class Shadow {
     const wasGone = words[at + VALUE_BYTES] === GONE;
     words[at + VALUE_BYTES] = value ? 0 : GONE;
     if (value) words.set(value, at + VALUE_HASH);
-    if (wasGone && value) table.records++;
-    if (!wasGone && !value) table.records--;
+    if (wasGone === !value) return;
+    table.records += value ? 1 : -1;
+    this.#gone += value ? -1 : 1;
+  }
+
+  /** Whether it is mostly of keys that are gone, whose room nothing else takes. */
+  get isSpent(): boolean {
+    return this.#gone > Math.max(MOST_GONE, this.table.records);
   }
 
   #add(keyBytes: number): void {

@@ -57,7 +57,7 @@ code, pre, .mono { font-family: var(--mono); font-size: .93em; }
 .state.bad::before { border-radius: 2px; }
 .state.calm::before { background: none; box-shadow: inset 0 0 0 2px currentColor; }
 .state.off::before { background: none; box-shadow: inset 0 0 0 1.5px currentColor; }
-.link { min-width: 118px; justify-content: flex-start; flex: none; }
+.link { min-width: 118px; justify-content: center; flex: none; }
 .link.good::before { animation: beat 2s ease-out infinite; }
 @keyframes beat { 0% { box-shadow: 0 0 0 0 color-mix(in srgb, currentColor 45%, transparent); } 70%, 100% { box-shadow: 0 0 0 6px transparent; } }
 
