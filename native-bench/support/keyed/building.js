@@ -7,10 +7,10 @@ import { isQuick, table } from '../results.js';
 import { spread } from '../stats.js';
 import { MAX_BYTES, records } from './records.js';
 
-const ROUNDS = isQuick ? 2 : 7;
-
 /** @param {number} count of the records */
 export function compareBuilding(count) {
+  // Of a few records, so many that the code is warm.
+  const rounds = isQuick ? 2 : Math.max(7, Math.min(300, 500_000 / count));
   const all = [...records(count)];
   const memory = new Memory(MAX_BYTES);
   /** @type {import('../../../dist/keyed/changes.js').Earlier | undefined} */
@@ -19,7 +19,7 @@ export function compareBuilding(count) {
   const building = [];
   const ratios = [];
   let bytes = 0;
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     let begun = performance.now();
     bytes = 0;
     for (const [, value] of all) bytes += serializers.json.dumps(value).byteLength;
