@@ -55,7 +55,7 @@ if (values.list || unknown.length > 0) {
 const names = asked.length > 0 ? asked : all;
 const options = [
   ...(values.quick ? ['--quick'] : []),
-  ...(/** @type {const} */ (['readers', 'records', 'part'])).flatMap((name) => (values[name] ? [`--${name}`, values[name]] : [])),
+  .../** @type {const} */ (['readers', 'records', 'part']).flatMap((name) => (values[name] ? [`--${name}`, values[name]] : [])),
 ];
 const machine = describeMachine();
 console.log(machineText(machine));

@@ -15,7 +15,10 @@ type Step =
 
 const key = fc.nat(KEYS.length - 1);
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('keep' as const), key, valueBytes: fc.nat(300), times: fc.integer({ min: 1, max: 3 }) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({ do: fc.constant('keep' as const), key, valueBytes: fc.nat(300), times: fc.integer({ min: 1, max: 3 }) }),
+  },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('hit' as const), key }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('forget' as const), key }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('settle' as const, 'clear' as const) }) },
