@@ -27,7 +27,7 @@ const PARTS = /** @type {const} */ (['lookups', 'building', 'threads']);
 const [part] = process.argv.includes('--part') ? process.argv.slice(process.argv.indexOf('--part') + 1) : [];
 const inner = process.env['BENCH_KEYED'];
 
-/** @param {number} count @param {keyof typeof ways} way @param {number} readers @returns {Promise<Outcome>} */
+/** @param {number} count @param {import('./support/keyed/ways.js').WayKey} way @param {number} readers @returns {Promise<Outcome>} */
 async function inProcess(count, way, readers) {
   progress(`${count} records, ${readers} threads: ${ways[way].name}`);
   // A refresh of a million takes some ways ten seconds and more.
@@ -57,7 +57,8 @@ async function compareThreads(count) {
     }
     /** @type {Map<number, Outcome>} */
     const outcomes = new Map();
-    for (const readers of READERS) outcomes.set(readers, await inProcess(count, /** @type {keyof typeof ways} */ (key), readers));
+    for (const readers of READERS)
+      outcomes.set(readers, await inProcess(count, /** @type {import('./support/keyed/ways.js').WayKey} */ (key), readers));
     found.push({ name, ours, outcomes });
   }
   const size = `${count.toLocaleString('en')} records`;

@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { ways } from './ways.js';
 
 /**
- * @typedef {{ way: keyof typeof ways, count: number, readers: number, refreshes: number }} Run
+ * @typedef {{ way: import('./ways.js').WayKey, count: number, readers: number, refreshes: number }} Run
  * @typedef {{ attach: number, refresh: number[], visible: number[], quiet: Stall, stall: Stall, rss: number, elsewhere: number | undefined }} Outcome
  * @typedef {{ longest: number, own: number }} Stall `own`: of the one that was longest but for what the thread waited for a processor
  * milliseconds, bytes. `refresh` ends with the writer, `visible` with the last thread that has it; `quiet` is the longest stall without refreshes

@@ -8,7 +8,7 @@ import { MARKED, ways } from './ways.js';
 const LOOKUPS = 16;
 const PERIOD = 1;
 
-/** @type {{ way: keyof typeof ways, count: number }} */
+/** @type {{ way: import('./ways.js').WayKey, count: number }} */
 const { way, count } = workerData;
 /** @type {import('./ways.js').Get} */
 let get;
@@ -24,7 +24,7 @@ function waitingTime() {
   if (process.platform !== 'linux') return () => Number.NaN;
   const file = openSync('/proc/thread-self/schedstat', 'r');
   const buffer = Buffer.alloc(100);
-  return () => Number(buffer.latin1Slice(0, readSync(file, buffer, 0, 100, 0)).split(' ')[1]) / 1e6;
+  return () => Number(buffer.toString('latin1', 0, readSync(file, buffer, 0, 100, 0)).split(' ')[1]) / 1e6;
 }
 const waitedSoFar = waitingTime();
 

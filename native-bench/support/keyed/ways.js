@@ -13,6 +13,7 @@ import { keyOf, MAX_BYTES, records } from './records.js';
  * @typedef {(key: string) => Record | undefined | Promise<Record | undefined>} Get
  * @typedef {{ name: string, ours?: boolean, missing?: () => Promise<string | undefined>, worker?: import('node:worker_threads').WorkerOptions, prepare?: () => Promise<unknown>, writer: (count: number, workers: readonly import('node:worker_threads').Worker[]) => Writer | Promise<Writer>, reader: (data: any) => Get | Promise<Get> }} Way
  * `prepare` imports what `reader` needs
+ * @typedef {'keyed' | 'limited' | 'whole' | 'map' | 'lmdb' | 'redis'} WayKey
  */
 
 const KEY = 'cities';
@@ -161,7 +162,7 @@ const redis = {
   },
 };
 
-/** @type {Readonly<Record<'keyed' | 'limited' | 'whole' | 'map' | 'lmdb' | 'redis', Way>>} */
+/** @type {{ readonly [key in WayKey]: Way }} */
 export const ways = { keyed, limited, whole, map, lmdb, redis };
 
 /** Whose value says which refresh it is of. */
