@@ -69,6 +69,7 @@ export async function compareLookups(count) {
   await whole.ready(600);
   const keyed = bg.read.keyed('keyed');
   const none = bg.read.keyed('keyed', { memo: { maxEntries: 0 } });
+  const open = bg.read.keyed('keyed', { memo: { maxEntries: 0 }, freeze: false });
   const copy = /** @type {Map<string, unknown>} */ (bg.read('whole', { freeze: false })());
 
   const hot = Array.from({ length: 2048 }, (_, i) => keyOf(Math.floor((((i * 769) % HOT) / HOT) * count)));
@@ -86,6 +87,7 @@ export async function compareLookups(count) {
   const random = Array.from({ length: KEYS }, () => keyOf(Math.floor(Math.random() * count)));
   const subjects = [
     subjectOf('keyed mirror, nothing memoised', none, random),
+    subjectOf('keyed mirror, nothing memoised, freeze: false', open, random),
     subjectOf('keyed mirror, its memo as it is', keyed, random),
     subjectOf('Map.get, a private copy', map, random),
     subjectOf('whole-value mirror, a Map', copy, random),
