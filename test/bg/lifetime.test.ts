@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { bg, StoppedError } from '../../dist/index.js';
+import { bg, InMemCache, StoppedError } from '../../dist/index.js';
 import { spawnNode, tempDir, until } from '../support/process.js';
 import { deferred, endAfterwards, fixture, newKey, place } from './support.js';
 
@@ -94,6 +94,21 @@ for (const [how, options] of [
     t.deepEqual(errors, [], 'an aborted run is no failure');
   });
 }
+
+test.serial('a store that hangs does not hold a shutdown beyond its timeout', async (t) => {
+  const store = new InMemCache();
+  let asked = 0;
+  store.setEntry = (() => {
+    asked++;
+    return new Promise(() => {});
+  }) as unknown as typeof store.setEntry;
+  const writer = bg.write(60, { key: newKey(), runImmediately: false, store }, () => 'value');
+  await writer.refresh();
+  t.is(asked, 1);
+  await bg.shutdown({ timeout: '50ms' });
+  t.is(writer.status().state, 'closed');
+  t.is(bg.status().writers.length, 0);
+});
 
 test.serial('shutdown is idempotent, with nothing to do too, and all works again after it', async (t) => {
   await bg.shutdown();

@@ -313,6 +313,58 @@ test('a store is kept in step', async (t) => {
   await writer.stop();
 });
 
+/** A store that keeps an entry when it is told to. */
+function slowStore() {
+  const store = new InMemCache();
+  const setEntry = store.setEntry.bind(store);
+  const gates: { value: unknown; open: ReturnType<typeof deferred<boolean>> }[] = [];
+  store.setEntry = (async (key: string, entry: Parameters<typeof setEntry>[1]) => {
+    const open = deferred<boolean>();
+    gates.push({ value: entry.value, open });
+    if (!(await open.promise)) throw new Error('not now');
+    setEntry(key, entry);
+  }) as unknown as typeof setEntry;
+  return { store, gates };
+}
+
+test('a slow store gets one value at a time, of several only the newest, and stop waits for it', async (t) => {
+  const { store, gates } = slowStore();
+  let value = 0;
+  const { writer, key } = idle(() => ++value, { store });
+  await writer.refresh();
+  await writer.refresh();
+  await writer.refresh();
+  t.deepEqual(
+    gates.map((gate) => gate.value),
+    [1],
+  );
+  gates[0]?.open.resolve(true);
+  await until(() => gates.length === 2, { what: 'the next value' });
+  t.is(store.get(key), 1);
+  const stopped = writer.stop();
+  gates[1]?.open.resolve(true);
+  await stopped;
+  t.is(store.get(key), 3);
+  t.is(gates.length, 2);
+});
+
+test('what a store failed to keep is kept later, told once', async (t) => {
+  const { store, gates } = slowStore();
+  const { writer, key, errors } = idle(() => 'value', { store });
+  await writer.refresh();
+  gates[0]?.open.resolve(false);
+  await until(() => gates.length === 2, { what: 'the second try' });
+  gates[1]?.open.resolve(false);
+  await until(() => gates.length === 3, { what: 'the third try' });
+  gates[2]?.open.resolve(true);
+  await until(() => store.get(key) === 'value', { what: 'the value' });
+  t.deepEqual(
+    errors.map(({ message }) => message),
+    ['not now'],
+  );
+  await writer.stop();
+});
+
 test('v8 and custom serializers', async (t) => {
   const value = new Map([['a', new Date(0)]]);
   const structured = idle(() => value, { serializer: 'v8' });
