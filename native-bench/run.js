@@ -9,7 +9,7 @@
  *     npm run bench -- --json FILE --html FILE    where to; default native-bench/results/latest.json and .html
  *     npm run bench -- --charts FOLDER       each chart as an SVG file too
  *
- * `--readers N` goes to the benchmarks that have readers.
+ * `--readers N` goes to the benchmarks that have readers, `--records N` and `--part NAME` to `keyed`.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -38,6 +38,8 @@ const { values, tokens } = parseArgs({
     html: { type: 'string' },
     charts: { type: 'string' },
     readers: { type: 'string' },
+    records: { type: 'string' },
+    part: { type: 'string' },
   },
   allowPositionals: true,
   tokens: true,
@@ -51,7 +53,10 @@ if (values.list || unknown.length > 0) {
 }
 
 const names = asked.length > 0 ? asked : all;
-const options = [...(values.quick ? ['--quick'] : []), ...(values.readers ? ['--readers', values.readers] : [])];
+const options = [
+  ...(values.quick ? ['--quick'] : []),
+  .../** @type {const} */ (['readers', 'records', 'part']).flatMap((name) => (values[name] ? [`--${name}`, values[name]] : [])),
+];
 const machine = describeMachine();
 console.log(machineText(machine));
 
