@@ -10,8 +10,8 @@
  *     npm run bench -- --charts FOLDER       each chart as an SVG file too
  *     npm run bench -- --keep NAME…          what the JSON has of other benchmarks stays in it: a report made in pieces
  *
- * `--readers N`, `--kind threads`, `--size BYTES` and `--by readers` go to the benchmarks, whose first lines say which know them. With `--keep`
- * each piece of one benchmark stands for itself.
+ * `--readers N`, `--kind threads`, `--size BYTES`, `--by readers`, `--records N` and `--part NAME` go to the benchmarks, whose first lines say
+ * which know them. With `--keep` each piece of one benchmark stands for itself.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -44,6 +44,8 @@ const { values, tokens } = parseArgs({
     kind: { type: 'string' },
     size: { type: 'string' },
     by: { type: 'string' },
+    records: { type: 'string' },
+    part: { type: 'string' },
   },
   allowPositionals: true,
   tokens: true,
@@ -57,10 +59,11 @@ if (values.list || unknown.length > 0) {
 }
 
 const names = asked.length > 0 ? asked : all;
-const parts = /** @type {const} */ (['readers', 'kind', 'size', 'by']).flatMap((name) => (values[name] ? [`--${name}`, values[name]] : []));
-const options = [...(values.quick ? ['--quick'] : []), ...parts];
+const PIECES = /** @type {const} */ (['readers', 'kind', 'size', 'by', 'records', 'part']);
+const pieces = PIECES.flatMap((name) => (values[name] ? [`--${name}`, values[name]] : []));
+const options = [...(values.quick ? ['--quick'] : []), ...pieces];
 /** Of a benchmark, and of the piece of it. @param {string} name */
-const titleOf = (name) => [name, ...parts].join(' ');
+const titleOf = (name) => [name, ...pieces].join(' ');
 const machine = describeMachine();
 console.log(machineText(machine));
 

@@ -4,12 +4,13 @@ import { StoppedError } from '../core/errors.js';
 import { checkOptions, refuse } from '../core/options.js';
 import { report } from '../core/report.js';
 import { isCacheStorage, type CacheStorage } from '../core/store.js';
-import { emitError, emitRefresh } from '../metrics/events.js';
+import { endTrace, recordRefresh } from '../metrics/refresh.js';
 import { runLoader } from '../scheduler/loader.js';
 import { Repeater } from '../scheduler/repeater.js';
 import { fleetPlan } from './fleet-options.js';
 import { checkRefreshOptions, freshFor, intervalOf, type RefreshOptions } from './options.js';
 import { backgrounds } from './registry.js';
+import { entryKeeper } from './store-keeper.js';
 import { write } from './write.js';
 import type { WriterStatus } from './writer.js';
 
@@ -75,7 +76,10 @@ function inThread<R>(interval: Duration, options: BackgroundOptions, fn: () => R
   let version = 0;
   /** What callers get: a Promise exactly when the function gives one. Made once for each refresh. */
   let answer: R | undefined;
+  /** What that is, or resolves to. */
+  let newest: unknown;
   let madeAt = { wall: 0, monotonic: 0 };
+  const keeper = store && entryKeeper(store, { key, name, metrics, onError, read: () => newest });
   let stopped = false;
   /** What the last run threw before it could give a Promise. */
   let thrown: { readonly error: unknown } | undefined;
@@ -84,31 +88,23 @@ function inThread<R>(interval: Duration, options: BackgroundOptions, fn: () => R
     version++;
     madeAt = { wall: systemClock.wall(), monotonic: systemClock.monotonic() };
     answer = (isPromise ? Promise.resolve(value) : value) as R;
-    if (store) void keep(store, value);
-  }
-
-  async function keep(kept: CacheStorage, value: unknown): Promise<void> {
-    try {
-      await kept.setEntry(key, { value, createdAt: madeAt.wall / 1000, freshUntil: (madeAt.wall + fresh) / 1000 });
-    } catch (error) {
-      metrics?.recordError(name, { operation: 'set', errorType: error instanceof Error ? error.name : 'Error' });
-      emitError(name, 'set', error);
-      report(error, onError, `the store of '${key}'`);
-    }
+    newest = value;
+    keeper?.keep({ createdAt: madeAt.wall, freshFor: fresh });
   }
 
   async function run(signal: AbortSignal): Promise<void> {
     const startedAt = systemClock.monotonic();
+    const trace = metrics?.traceLoad?.(name);
     const record = (failure?: { readonly error: unknown }): void => {
       const durationSeconds = (systemClock.monotonic() - startedAt) / 1000;
-      metrics?.recordBackgroundRefresh(name, { success: failure === undefined, durationSeconds });
-      emitRefresh(name, key, durationSeconds, failure);
+      endTrace(trace, failure);
+      recordRefresh(metrics, { name, key, durationSeconds, failure });
     };
     thrown = undefined;
     try {
       let result: R;
       try {
-        result = fn();
+        result = trace ? trace.run(fn) : fn();
       } catch (error) {
         thrown = { error };
         throw error;
@@ -156,7 +152,9 @@ function inThread<R>(interval: Duration, options: BackgroundOptions, fn: () => R
   const registered = { stop, status, refresh, read: () => answer };
   async function stop(how: { abort: boolean } = { abort: false }): Promise<void> {
     stopped = true;
+    if (how.abort) void keeper?.stop(how);
     await repeater.stop(how);
+    await keeper?.stop(how);
     backgrounds.delete(registered);
   }
 

@@ -9,9 +9,9 @@ import type { Scope } from './writer.js';
 const LEASE = '10s';
 const SHORTEST_LEASE = 100;
 
-/** Whether a store can push: a RedisCache, unless it seals its entries, since Redis writes the times of what is announced. */
+/** Whether a store can push. */
 export function isFleetStore(store: unknown): store is RedisCache {
-  return store instanceof RedisCache && !store.isSealed;
+  return store instanceof RedisCache;
 }
 
 /** What a writer of scope `'fleet'` needs besides. */
@@ -36,8 +36,7 @@ export function fleetPlan({ scope, store, lease }: FleetOptions): FleetPlan | un
     if (lease !== undefined) throw new TypeError("Expected `lease` together with scope 'fleet' only: other writers have none");
     return undefined;
   }
-  if (!(store instanceof RedisCache)) refuse('store', "a RedisCache, through which the hosts of scope 'fleet' meet", store);
-  if (!isFleetStore(store)) refuse('store', "a RedisCache without `secret`, for scope 'fleet'", store);
+  if (!isFleetStore(store)) refuse('store', "a RedisCache, through which the hosts of scope 'fleet' meet", store);
   const leaseMs = Math.round(milliseconds(lease ?? LEASE, 'lease'));
   if (!Number.isSafeInteger(leaseMs) || leaseMs < SHORTEST_LEASE) {
     throw new RangeError(`Expected \`lease\` to be finite and ${SHORTEST_LEASE} ms or more, got ${show(lease)}`);

@@ -34,7 +34,7 @@ const MEMO = { maxEntries: 10_000, maxBytes: 16 * 1024 * 1024 };
 export function readKeyed<V = unknown>(key: string, options: KeyedReadOptions = {}): KeyedMirror<V> {
   const { ring, mirror: common } = checkReadOptions('bg.read.keyed', key, options, KNOWN);
   const memo = checkMemo(options.memo);
-  if (options.store !== undefined && !isFleetStore(options.store)) refuse('store', 'a RedisCache without `secret`', options.store);
+  if (options.store !== undefined && !isFleetStore(options.store)) refuse('store', 'a RedisCache', options.store);
   let reader: KeyedReader<V> | undefined;
   const source = new RingSource<KeyedLookups<V>>({
     ...ring,

@@ -1,4 +1,5 @@
 import type { Serializer } from '../core/serializer.js';
+import type { RunTracer } from '../metrics/refresh.js';
 import type { LoaderContext } from '../scheduler/loader.js';
 
 /** Refuses a loaded value by throwing or answering `false` (or a Promise that does). Every other answer accepts it. */
@@ -22,4 +23,6 @@ export interface Work<T> {
   readonly loader: (context: LoaderContext<T>) => unknown;
   readonly serializer: Serializer;
   readonly validate?: Validate<T> | undefined;
+  /** Follows each run, up to the bytes to publish. */
+  readonly trace?: RunTracer | undefined;
 }

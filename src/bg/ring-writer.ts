@@ -7,7 +7,7 @@ import { confirm, publish } from '../mirror/protocol.js';
 import { Repeater, type RepeaterStatus } from '../scheduler/repeater.js';
 import { KeyedPress } from './keyed-press.js';
 import type { Work, WriterPlan } from './plan.js';
-import { PlainPress, type Press } from './press.js';
+import { PlainPress, type Press, type Pressed } from './press.js';
 
 export interface WriterEvents {
   onStarted?(): void;
@@ -127,7 +127,9 @@ export class RingWriter<T> implements Engine {
     const lead = this.#lead;
     this.#startedAt = clock.monotonic();
     this.#events.onStarted?.();
-    const pressed = await this.#press.make(await this.#work(), signal);
+    const work = await this.#work();
+    const make = (): Promise<Pressed> => this.#press.make(work, signal);
+    const pressed = await (work.trace ? work.trace(make) : make());
     if (lead === undefined || lead !== this.#lead) throw new StoppedError(`The writer of '${key}' stopped while its loader ran`);
     const now = clock.monotonic();
     // The same bytes again are a heartbeat, not a version: readers keep the object they have, and nothing travels.

@@ -7,49 +7,57 @@ import type { CacheStorage } from '../core/store.js';
 import type { News } from '../link/ports.js';
 import { confirmUnfenced, publishUnfenced } from '../link/redis/unfenced.js';
 import type { Ring } from '../mirror/layout.js';
-import { emitError } from '../metrics/events.js';
+import { emitError, errorTypeOf } from '../metrics/events.js';
 import { take } from '../mirror/protocol.js';
 import { backoffDelay } from '../scheduler/backoff.js';
 import type { RedisCache } from '../stores/redis/redis-cache.js';
 import { isFleetStore } from './fleet-options.js';
 
-export interface StoreKeeperOptions {
+export interface EntryKeeperOptions {
   readonly key: string;
   /** For metrics. */
   readonly name: string;
   readonly metrics: MetricsCollector | undefined;
   readonly onError: OnError | undefined;
-  /** What was published last, and the ring that has its bytes. */
+  /** The newest value. */
   read(): unknown;
+}
+
+export interface StoreKeeperOptions extends EntryKeeperOptions {
+  /** That has the bytes of what was published last. */
   ring(): Ring;
 }
 
-export interface StoreKeeper {
+/** When a value was made, and for how long it is fresh (milliseconds). */
+export type Times = Pick<SnapshotMeta, 'createdAt' | 'freshFor'>;
+
+export interface StoreKeeper<M = SnapshotMeta> {
   /** Called after each publication and confirmation. Never throws. */
-  keep(meta: SnapshotMeta): void;
+  keep(meta: M): void;
   /** Resolves when what was published last is kept, or that failed; with `abort` at once, also for those who wait already. Never rejects. */
   stop(how: { abort: boolean }): Promise<void>;
 }
 
-type Put = (meta: SnapshotMeta) => Promise<void>;
+type Put<M> = (meta: M) => Promise<void>;
 
+/** For a writer of a ring. */
 export function storeKeeper(store: CacheStorage, options: StoreKeeperOptions): StoreKeeper {
-  return new NewestKeeper(isFleetStore(store) ? redisPut(store, options) : entryPut(store, options), options);
+  // Numbers are given by a script, which can't seal them: readers find what a sealed store keeps when they look.
+  return isFleetStore(store) && !store.isSealed ? new NewestKeeper(redisPut(store, options), options) : entryKeeper(store, options);
 }
 
-function fail(error: unknown, { key, name, metrics, onError }: StoreKeeperOptions): void {
-  metrics?.recordError(name, { operation: 'set', errorType: error instanceof Error ? error.name : 'Error' });
-  emitError(name, 'set', error);
-  report(error, onError, `the store of '${key}'`);
+/** As entries, as `cache()` keeps them. */
+export function entryKeeper(store: CacheStorage, options: EntryKeeperOptions): StoreKeeper<Times> {
+  return new NewestKeeper(entryPut(store, options), options);
 }
 
 const RETRY = { base: 500, max: 5000 };
 
 /** One put at a time, of the newest value only, again until it succeeds or a newer one comes. */
-class NewestKeeper implements StoreKeeper {
-  readonly #put: Put;
-  readonly #options: StoreKeeperOptions;
-  #wanted: SnapshotMeta | undefined;
+class NewestKeeper<M> implements StoreKeeper<M> {
+  readonly #put: Put<M>;
+  readonly #options: EntryKeeperOptions;
+  #wanted: M | undefined;
   #running: Promise<void> | undefined;
   #failures = 0;
   /** The message of the last failure that was told. */
@@ -59,13 +67,13 @@ class NewestKeeper implements StoreKeeper {
   #letGo: () => void = () => undefined;
   readonly #aborted: Promise<void>;
 
-  constructor(put: Put, options: StoreKeeperOptions) {
+  constructor(put: Put<M>, options: EntryKeeperOptions) {
     this.#put = put;
     this.#options = options;
     this.#aborted = new Promise((resolve) => (this.#letGo = resolve));
   }
 
-  keep(meta: SnapshotMeta): void {
+  keep(meta: M): void {
     this.#wanted = meta;
     clearTimeout(this.#timer);
     this.#begin();
@@ -93,16 +101,18 @@ class NewestKeeper implements StoreKeeper {
       this.#failures = 0;
       this.#told = undefined;
     } catch (error) {
+      const { key, name, metrics, onError } = this.#options;
+      metrics?.recordError(name, { operation: 'set', errorType: errorTypeOf(error) });
+      emitError(name, 'set', error);
       const message = error instanceof Error ? error.message : '';
-      if (this.#told !== message) fail(error, this.#options);
+      if (this.#told !== message) report(error, onError, `the store of '${key}'`);
       this.#told = message;
       if (!this.#stopped) this.#timer = setTimeout(() => this.#begin(), backoffDelay(this.#failures++, RETRY)).unref();
     }
   }
 }
 
-/** As an entry, as `cache()` keeps one. */
-function entryPut(store: CacheStorage, { key, read }: StoreKeeperOptions): Put {
+function entryPut(store: CacheStorage, { key, read }: EntryKeeperOptions): Put<Times> {
   return async (meta) => {
     await store.setEntry(key, {
       value: read(),
@@ -113,7 +123,7 @@ function entryPut(store: CacheStorage, { key, read }: StoreKeeperOptions): Put {
 }
 
 /** In Redis with numbers, and announced: who follows the store elsewhere is told. */
-function redisPut(store: RedisCache, { key, read, ring }: StoreKeeperOptions): Put {
+function redisPut(store: RedisCache, { key, read, ring }: StoreKeeperOptions): Put<SnapshotMeta> {
   const where = { store, key, clock: systemClock };
   /** What this writer stored last, by its own number, and the numbers that it has in Redis. */
   let kept: { readonly meta: SnapshotMeta; readonly news: News } | undefined;

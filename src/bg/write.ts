@@ -6,13 +6,14 @@ import { isCacheStorage, type CacheStorage } from '../core/store.js';
 import type { Serializer } from '../core/serializer.js';
 import type { KeyedSource } from '../keyed/builder.js';
 import type { KeyedLookups, Lookups } from '../keyed/lookups.js';
+import { tracerOfRuns } from '../metrics/refresh.js';
 import type { Loader, LoaderContext } from '../scheduler/loader.js';
 import { isSerializerName, resolveSerializer, type SerializerName, type SerializerOption } from '../serializers/resolve.js';
 import { fleetPlan, fleetSerializer } from './fleet-options.js';
 import { LoaderEngine } from './loader-engine.js';
 import { checkRefreshOptions, freshFor, intervalOf, milliseconds, type RefreshOptions } from './options.js';
 import { dedicatedThread } from './registry.js';
-import type { Validate } from './plan.js';
+import type { Validate, Work } from './plan.js';
 import { RingWriter, type WriterEvents } from './ring-writer.js';
 import { createWriter, type Writer } from './writer.js';
 import type { Ring } from '../mirror/layout.js';
@@ -130,10 +131,13 @@ function register(interval: Duration, options: WriteOptions<unknown>, loader: UR
   const isModule = loader instanceof URL;
   if (!isModule && typeof loader !== 'function')
     refuse('loader', "a function, or the URL of a module as in new URL('./refresh.js', import.meta.url)", loader);
-  const makeEngine = isModule ? moduleEngine(loader, options, plan, fleet && format) : functionEngine(loader, options, plan, format);
+  const called = name ?? (isModule || loader.name === '' ? key : loader.name);
+  const makeEngine = isModule
+    ? moduleEngine(loader, options, plan, fleet && format)
+    : functionEngine({ loader, serializer: format, validate: options.validate, trace: tracerOfRuns(metrics, called) }, plan);
   return createWriter({
     plan,
-    name: name ?? (isModule || loader.name === '' ? key : loader.name),
+    name: called,
     scope,
     store,
     metrics,
@@ -141,14 +145,14 @@ function register(interval: Duration, options: WriteOptions<unknown>, loader: UR
     ref,
     serializer: isSerializerName(format.name) ? undefined : format,
     fleet,
+    isElsewhere: isModule,
     makeEngine,
   });
 }
 
 type Plan = ReturnType<typeof prepare>['plan'];
 
-function functionEngine(loader: Loader<unknown>, options: WriteOptions<unknown>, plan: Plan, serializer: Serializer) {
-  const work = { loader, serializer, validate: options.validate };
+function functionEngine(work: Work<unknown>, plan: Plan) {
   return (ring: Ring, events: WriterEvents) => new RingWriter<unknown>(ring, plan, () => work, events, systemClock);
 }
 

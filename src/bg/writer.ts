@@ -9,7 +9,8 @@ import type { CacheStorage } from '../core/store.js';
 import { fleetName } from '../link/fleet/name.js';
 import { linkClient, type LinkHandle } from '../link/thread/link-client.js';
 import { createKeyedReader } from '../keyed/reader.js';
-import { emitPublish, emitRefresh, emitTakeover } from '../metrics/events.js';
+import { emitPublish, emitTakeover } from '../metrics/events.js';
+import { recordRefresh } from '../metrics/refresh.js';
 import { announceRing, seekRing, withdrawRing } from '../mirror/directory.js';
 import { holderOf, type Ring } from '../mirror/layout.js';
 import { placeSettings } from './host-ring.js';
@@ -91,6 +92,8 @@ export interface WriterOptions {
   readonly serializer: Serializer | undefined;
   /** Of scope `'fleet'`. */
   readonly fleet: FleetPlan | undefined;
+  /** Whether the loader runs in another thread. */
+  readonly isElsewhere: boolean;
   /** Makes what runs the loader. */
   readonly makeEngine: (ring: Ring, events: WriterEvents) => Engine;
 }
@@ -100,7 +103,7 @@ const WRITERS_MEMO = { maxEntries: 1000, maxBytes: 1024 * 1024 };
 
 /** Registers a writer for a key and starts it. */
 export function createWriter<T>(options: WriterOptions): Writer<T> {
-  const { plan, name, scope, store, metrics, onError, fleet } = options;
+  const { plan, name, scope, store, metrics, onError, fleet, isElsewhere } = options;
   const { key } = plan;
   const ringName = fleet ? fleetName(fleet.store, key) : key;
   if (writers.has(key)) throw new DuplicateWriterError(`'${key}' has a writer in this thread already`);
@@ -131,9 +134,8 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       consecutiveFailures = 0;
       lastDurationMs = durationMs;
       setState('live');
-      metrics?.recordBackgroundRefresh(name, { success: true, durationSeconds: durationMs / 1000 });
       keeper?.keep(meta);
-      emitRefresh(name, key, durationMs / 1000);
+      recordRefresh(metrics, { name, key, durationSeconds: durationMs / 1000, isElsewhere });
       emitPublish({ cache: name, key, scope, epoch: meta.epoch, version: meta.version });
     },
     onFailed(error, durationMs) {
@@ -141,8 +143,7 @@ export function createWriter<T>(options: WriterOptions): Writer<T> {
       consecutiveFailures++;
       lastDurationMs = durationMs;
       if (state === 'live') setState('interrupted');
-      metrics?.recordBackgroundRefresh(name, { success: false, durationSeconds: durationMs / 1000 });
-      emitRefresh(name, key, durationMs / 1000, { error });
+      recordRefresh(metrics, { name, key, durationSeconds: durationMs / 1000, failure: { error }, isElsewhere });
       fail(error);
     },
   };

@@ -3,8 +3,9 @@ import { isThenable } from '../concurrency/single-flight.js';
 import type { MetricsCollector } from '../core/metrics.js';
 import { type OnError, report } from '../core/report.js';
 import type { Freshness } from '../core/entry.js';
-import { emitError, emitLoad, emitLookup, errorTypeOf, loads } from '../metrics/events.js';
+import { emitError, emitLoad, emitLookup, loads } from '../metrics/events.js';
 import { Probe, since } from '../metrics/probe.js';
+import { endTrace } from '../metrics/refresh.js';
 
 /** What one cached function tells its collector, the listeners of its events, and, of what no caller gets, the reporter of errors. */
 export class Recorder extends Probe {
@@ -27,17 +28,17 @@ export class Recorder extends Probe {
     if (!this.isOn && !loads.hasSubscribers) return run();
     const trace = this.metrics?.traceLoad?.(this.name);
     const started = performance.now();
-    const end = (error?: { readonly thrown: unknown }): void => {
+    const end = (failure?: { readonly error: unknown }): void => {
       this.latency('load', started);
-      trace?.end(error ? { success: false, errorType: errorTypeOf(error.thrown) } : { success: true });
-      emitLoad(this.name, key, since(started), error === undefined);
+      endTrace(trace, failure);
+      emitLoad(this.name, key, since(started), failure === undefined);
     };
     let result: unknown;
     try {
       result = trace ? trace.run(run) : run();
-    } catch (thrown) {
-      end({ thrown });
-      throw thrown;
+    } catch (error) {
+      end({ error });
+      throw error;
     }
     if (!isThenable(result)) {
       end();
@@ -46,7 +47,7 @@ export class Recorder extends Probe {
     const promise = Promise.resolve(result);
     promise.then(
       () => end(),
-      (thrown: unknown) => end({ thrown }),
+      (error: unknown) => end({ error }),
     );
     return promise;
   }
@@ -75,7 +76,6 @@ export class Recorder extends Probe {
   }
 
   #refresh(started: number, success: boolean): void {
-    // Its load was recorded, and traced, as one.
-    this.metrics?.recordBackgroundRefresh(this.name, { success, durationSeconds: since(started), metadata: { load: 'recorded' } });
+    this.metrics?.recordBackgroundRefresh(this.name, { success, durationSeconds: since(started) });
   }
 }

@@ -29,6 +29,9 @@ export interface MetricsCollector {
     cacheName: string,
     detail?: { success?: boolean; durationSeconds?: number; metadata?: Readonly<Record<string, unknown>> },
   ): void;
-  /** Optional: called when a load of a cached function begins, for collectors that trace. */
+  /**
+   * Optional: called when a loader of this thread is about to run, for collectors that trace. Of a loader that is a module, and so runs in
+   * another thread, `recordBackgroundRefresh` tells afterwards, with the metadata `load: 'elsewhere'` and `errorType`.
+   */
   traceLoad?(cacheName: string): LoadTrace | undefined;
 }

@@ -114,14 +114,13 @@ export class OpenTelemetryMetrics extends CountingMetrics {
   override recordBackgroundRefresh(cacheName: string, detail: Parameters<MetricsCollector['recordBackgroundRefresh']>[1] = {}): void {
     super.recordBackgroundRefresh(cacheName, detail);
     const { success = true, durationSeconds, metadata } = detail;
-    // A cached function's load has had its span.
-    if (!this.#tracer || durationSeconds === undefined || metadata?.['load'] === 'recorded') return;
+    // A load in this thread has had its span; of one in the library's own thread it is made afterwards.
+    if (!this.#tracer || durationSeconds === undefined || metadata?.['load'] !== 'elsewhere') return;
     const span = this.#tracer.startSpan('cache.load', {
       attributes: { 'cache.name': cacheName },
       startTime: Date.now() - durationSeconds * 1000,
     });
-    if (!success) span.setStatus({ code: STATUS_ERROR });
-    span.end();
+    endSpan(span, success, metadata['errorType']);
   }
 
   /** Nothing is told to the meter any more; the counts stay. */
@@ -157,13 +156,17 @@ function traceLoad(tracer: OpenTelemetryTracer, cacheName: string): LoadTrace {
         span = started;
         return load();
       }),
-    // Not the error itself: its message may hold what is nobody's business.
     end({ success, errorType }) {
-      if (!success) span?.setStatus({ code: STATUS_ERROR });
-      if (errorType !== undefined) span?.setAttribute('error.type', wordOf(errorType, 'Error'));
-      span?.end();
+      if (span) endSpan(span, success, errorType);
     },
   };
+}
+
+/** Without the error itself: its message may hold what is nobody's business. */
+function endSpan(span: OpenTelemetrySpan, success: boolean, errorType: unknown): void {
+  if (!success) span.setStatus({ code: STATUS_ERROR });
+  if (typeof errorType === 'string') span.setAttribute('error.type', wordOf(errorType, 'Error'));
+  span.end();
 }
 
 /** Makes the instruments, and tells them at each collection what came since the last one; answers how to stop that. */

@@ -8,6 +8,7 @@ const PAGE = 64 * 1024;
 export class Memory {
   words: Int32Array;
   #buffer: SharedArrayBuffer;
+  #index: Int32Array = new Int32Array(0);
 
   /** @param reserved bytes: past them it does move */
   constructor(reserved: number = 16 * PAGE) {
@@ -18,6 +19,12 @@ export class Memory {
   /** Whether that many bytes are a good part of it, and it is worth keeping. */
   isUsed(bytes: number): boolean {
     return bytes * 4 >= this.#buffer.byteLength;
+  }
+
+  /** Zeros for an index of so many words: those of the one before, if there are as many. It may be written while the one before is read. */
+  index(words: number, before?: Int32Array): Int32Array {
+    if (before?.buffer === this.#index.buffer || this.#index.length < words) this.#index = new Int32Array(words);
+    return this.#index.subarray(0, words).fill(0);
   }
 
   /** At least so many words, with what was in them. */

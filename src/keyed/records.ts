@@ -37,7 +37,7 @@ export class RecordTable implements Table {
     this.seed1 = seed1;
     const places = placesFor(records);
     this.words = memory.words;
-    this.index = new Int32Array(2 * places);
+    this.index = memory.index(2 * places);
     this.mask = places - 1;
     this.#memory = memory;
   }
@@ -121,7 +121,7 @@ export class RecordTable implements Table {
 
   #rehash(places: number): void {
     const old = this.index;
-    this.index = new Int32Array(2 * places);
+    this.index = this.#memory.index(2 * places, old);
     this.mask = places - 1;
     this.longest = 0;
     for (let place = 0; place < old.length; place += 2) {

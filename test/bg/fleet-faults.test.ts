@@ -205,3 +205,38 @@ redisTest(`a process of a lone host is frozen as writer and relay: another one o
   await goesOn(writer, standby);
   await neverWrong(t, writer, standby);
 });
+
+redisTest(
+  `hosts whose wall clocks are an hour apart either way: ages are right everywhere, and nothing is refreshed more often${hint}`,
+  async (t) => {
+    const { server, a, b } = await makeFleet(t);
+    const writer = await join(a, server.address, { write: { interval: 0.2 }, read: { interval: 0.5 }, hours: 1 });
+    await leads(writer);
+    const late = await join(b, server.address, { write: {}, read: { interval: 0.5 }, hours: -1 });
+    const behind = await join(b, server.address, { read: { interval: 0.5 } });
+    const storeless = await join(b, server.address, { read: false, hours: 1 });
+    const agents = [writer, late, behind, storeless];
+    await Promise.all(agents.map((agent) => sees(agent, writer.pid)));
+    const { refreshes } = await writerOf(writer);
+    const began = performance.now();
+    for (const agent of agents) {
+      const wrong = await agent.run(async ({ followed, now }) => {
+        const { mirror, last } = followed.get('k')!;
+        const off: number[] = [];
+        while (off.length < 50) {
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          const record = last();
+          if (mirror() === record) off.push((mirror.age ?? Number.NaN) * 1000 - (now() - record.at));
+        }
+        return { off: Math.max(...off.map(Math.abs)), isStale: mirror.isStale, ahead: Date.now() };
+      });
+      t.log(`${((wrong.ahead - Date.now()) / 3_600_000).toFixed(0)} h: ages wrong by ${wrong.off.toFixed(1)} ms at most`);
+      t.true(wrong.off < 500);
+      t.false(wrong.isStale);
+    }
+    const more = (await writerOf(writer)).refreshes - refreshes;
+    t.true(more <= (performance.now() - began) / 200 + 2, `${more} refreshes`);
+    t.is((await writerOf(late)).state, 'standby');
+    await neverWrong(t, ...agents);
+  },
+);

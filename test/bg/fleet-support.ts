@@ -25,11 +25,15 @@ export interface Part {
   readonly write?: { readonly interval?: number; readonly lease?: number; readonly size?: number; readonly scope?: string };
   /** Follows 'k' through the store, with these options; `false`: without a store. */
   readonly read?: { readonly interval?: number; readonly via?: string; readonly maxBytes?: number } | false;
+  /** By how much the process's wall clock is wrong. */
+  readonly hours?: number;
 }
 
+const SKEW = new URL('./fixtures/skew.js', import.meta.url).href;
+
 /** A process of a host. It speaks to the Redis at `address`. */
-export async function join(host: Host, address: string, { write, read }: Part): Promise<Agent> {
-  const agent = await host.start({ env: { REDIS: address } });
+export async function join(host: Host, address: string, { write, read, hours = 0 }: Part): Promise<Agent> {
+  const agent = await host.start({ env: { REDIS: address, SKEW_HOURS: String(hours) }, execArgv: hours ? ['--import', SKEW] : [] });
   await agent.run(
     async (scope, writing, reading) => {
       if (writing || reading) {

@@ -161,3 +161,29 @@ redisTest(`a writer that is paused for longer than its lease and wakes is refuse
   // Its numbers weren't shown either: under its epoch nothing came after the others had moved on.
   t.is((await neighbour.run(({ followed }) => followed.get('k')?.seen.epoch)) ?? 0, (await writerOf(standby)).epoch);
 });
+
+redisTest(
+  `the primary of a cluster is killed: its workers end with it, as Node has them, and the other host writes on${hint}`,
+  async (t) => {
+    const { server, a, b } = await makeFleet(t);
+    const primary = await join(a, server.address, { write: { lease: 1 }, read: {} });
+    const worker = await primary.start('cluster', 'worker');
+    await worker.run(({ follow }) => void follow('k'));
+    await sees(worker, primary.pid);
+    const pid = await worker.run(() => process.pid);
+    const other = await join(b, server.address, { write: { lease: 1 }, read: {} });
+    const reader = await join(b, server.address, { read: false });
+    await Promise.all([other, reader].map((agent) => sees(agent, primary.pid)));
+    await primary.kill();
+    await Promise.all([other, reader].map((agent) => sees(agent, other.pid)));
+    const isThere = (): boolean => {
+      try {
+        return process.kill(pid, 0);
+      } catch {
+        return false;
+      }
+    };
+    await until(() => !isThere(), { what: 'that the worker has ended' });
+    await neverWrong(t, other, reader);
+  },
+);

@@ -242,6 +242,62 @@ test('a span for the load of a synchronous function, and for each run of bg and 
   await flags.stop();
 });
 
+test('a run of bg and bg.write contains what its loader does; one that fails names its error, wherever it ran', async (t) => {
+  const { tracerProvider, spans } = traced(t);
+  const tracer = tracerProvider.getTracer('test');
+  const { metrics } = inMemory(t, { tracing: true, tracerProvider });
+  // None of these keeps a process alive.
+  const alive = setInterval(() => {}, 1000);
+  t.teardown(() => clearInterval(alive));
+  let fails = false;
+  const loader = async (): Promise<number> => {
+    tracer.startSpan('query').end();
+    if (fails) throw new RangeError('secret');
+    return 1;
+  };
+  const options = { metrics, onError() {} };
+  const flags = bg(3600, { ...options, key: 'inside:flags', name: 'flags' })(loader);
+  const rates = bg.write(3600, { ...options, key: 'inside:rates', name: 'rates', ref: false })(loader);
+  const records = bg.write(3600, { ...options, key: 'inside:records', name: 'records', ref: false, keyed: true })(async function* () {
+    yield ['a', await loader()] as const;
+  });
+  const slow = bg.write(3600, { ...options, key: 'inside:slow', name: 'slow', ref: false, timeout: '10ms', runImmediately: false })(
+    () => new Promise<number>(() => {}),
+  );
+  const module = bg.write(3600, {
+    ...options,
+    key: 'inside:module',
+    name: 'module',
+    ref: false,
+    runImmediately: false,
+    loader: new URL('./fixtures/failing-loader.js', import.meta.url),
+  });
+  await Promise.all([flags(), rates.ready(), records.ready()]);
+  fails = true;
+  for (const { refresh } of [flags, rates, records, slow, module]) await t.throwsAsync(refresh());
+  // A mirror's look into a store is no load.
+  const store = new InMemCache();
+  store.set('inside:polled', 1, 60);
+  const mirror = bg.read('inside:polled', { store, metrics });
+  await mirror.ready();
+
+  for (const name of ['flags', 'rates', 'records']) {
+    const [good, bad] = spans().filter((span) => span.attributes['cache.name'] === name);
+    t.is(good?.status.code, 0, name);
+    t.like(bad, { name: 'cache.load', status: { code: 2 }, attributes: { 'error.type': 'RangeError' } });
+    const children = spans().filter((span) => span.name === 'query' && span.parentSpanContext?.spanId === good?.spanContext().spanId);
+    t.is(children.length, 1, `the query of ${name}`);
+  }
+  const failed = (name: string): ReadableSpan[] => spans().filter((span) => span.attributes['cache.name'] === name);
+  t.is(failed('slow').length, 1);
+  t.like(failed('slow')[0], { status: { code: 2 }, attributes: { 'error.type': 'TimeoutError' } });
+  t.is(failed('module').length, 1);
+  t.like(failed('module')[0], { status: { code: 2 }, attributes: { 'error.type': 'RangeError' } });
+  t.is(spans().filter((span) => span.name === 'cache.load').length, 8, 'and no other');
+  mirror.close();
+  await Promise.all([flags, rates, records, slow, module].map((one) => one.stop()));
+});
+
 test('a stale refresh is one span', async (t) => {
   const { tracerProvider, spans } = traced(t);
   const { metrics } = inMemory(t, { tracing: true, tracerProvider });

@@ -57,6 +57,41 @@ test('SIGKILL of the writer: readers keep the value, a standby publishes within 
   t.deepEqual(await reader.run(({ errors, faults }) => [...errors, ...faults]), []);
 });
 
+test('who takes over says so to its listeners, and nobody else does', async (t) => {
+  const host = makeHost(t);
+  const listen = (agent: Agent): Promise<void> =>
+    agent.run(async ({ box }) => {
+      const { subscribe } = await import('node:diagnostics_channel');
+      const takeovers: unknown[] = [];
+      Object.assign(box, { takeovers });
+      subscribe('advanced-caching:takeover', (event) => takeovers.push(event));
+    });
+  const heard = (agent: Agent): Promise<{ key: string; scope: string; epoch: number }[]> =>
+    agent.run(({ box }) => (box as unknown as { takeovers: { key: string; scope: string; epoch: number }[] }).takeovers);
+  const start = async (): Promise<Agent> => {
+    const agent = await host.start();
+    await listen(agent);
+    await agent.run(({ write, follow }) => {
+      write('k', { size: 100 });
+      follow('k');
+    });
+    return agent;
+  };
+  const first = await start();
+  await sees(first, 'k', first.pid);
+  const second = await start();
+  await sees(second, 'k', first.pid);
+  const [before] = await heard(first);
+  t.like(before, { key: 'k', scope: 'host' });
+  t.deepEqual(await heard(second), []);
+  await first.kill();
+  await sees(second, 'k', second.pid);
+  const after = await heard(second);
+  t.is(after.length, 1);
+  t.like(after[0], { key: 'k', scope: 'host' });
+  t.true((after[0]?.epoch ?? 0) > (before?.epoch ?? 0), 'of a later epoch');
+});
+
 for (const [name, size, kills] of [
   ['small records', 300, 50],
   ['records of 150 kB', 150_000, 50],

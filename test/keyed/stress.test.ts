@@ -2,7 +2,7 @@
  * Real threads, real races: a writer that publishes as fast as it can, four threads that look random keys up. Outcomes of a lookup: what a
  * version had that was the newest at some moment of it. A record that is torn, of another key or version, or missing is FORBIDDEN.
  *
- * `STRESS_LOOKUPS=1e9 npx ava test/keyed/stress.test.ts` is the long run; with STRESS_SECONDS it takes that long at least.
+ * `npm run soak:keyed` is the long run, of 1e9 lookups (STRESS_LOOKUPS); with STRESS_SECONDS it takes that long at least.
  */
 import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
@@ -17,7 +17,7 @@ interface Load {
   readonly records: number;
   readonly readers: number;
   readonly maxEntries: number;
-  readonly mutant?: 'none' | 'noinval';
+  readonly mutant?: 'none' | 'offby1' | 'noinval';
   readonly pauses?: boolean;
 }
 
@@ -100,7 +100,7 @@ test.serial('nothing FORBIDDEN with pauses between all steps', async (t) => {
   t.is(counts.wrong, 0);
 });
 
-for (const mutant of ['none', 'noinval'] as const) {
+for (const mutant of ['none', 'offby1', 'noinval'] as const) {
   for (const slots of [2, 4] as const) {
     test.serial(`the same run sees the fault '${mutant}' with ${slots} slots`, async (t) => {
       t.timeout(300_000);

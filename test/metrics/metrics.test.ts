@@ -5,6 +5,7 @@ import {
   InstrumentedStorage,
   type MetricsCollector,
   NULL_METRICS,
+  bg,
   cache,
   guardMetrics,
   isSyncCacheStorage,
@@ -112,6 +113,26 @@ function throwing(): MetricsCollector & { calls: number } {
   }
   return collector as unknown as MetricsCollector & { calls: number };
 }
+
+test('runs of bg and bg.write are counted, timed, and their errors named', async (t) => {
+  const metrics = new InMemoryMetrics();
+  let fails = false;
+  const loader = async (): Promise<number> => {
+    if (fails) throw new RangeError('no');
+    return 1;
+  };
+  const flags = bg(3600, { key: 'counted:flags', name: 'flags', metrics, onError() {} })(loader);
+  const rates = bg.write(3600, { key: 'counted:rates', name: 'rates', metrics, ref: false, onError() {} })(loader);
+  await Promise.all([flags(), rates.ready()]);
+  fails = true;
+  await t.throwsAsync(flags.refresh());
+  await t.throwsAsync(rates.refresh());
+  const { backgroundRefresh, latency, errors } = metrics.getStats();
+  t.deepEqual(backgroundRefresh, { flags: { success: 1, failure: 1 }, rates: { success: 1, failure: 1 } });
+  t.deepEqual(errors, { 'flags.refresh': { RangeError: 1 }, 'rates.refresh': { RangeError: 1 } });
+  t.deepEqual([latency['flags.refresh']?.count, latency['rates.refresh']?.count], [2, 2]);
+  await Promise.all([flags.stop(), rates.stop()]);
+});
 
 test('a throwing collector never reaches a caller, and is reported once', async (t) => {
   const errors: Error[] = [];

@@ -54,3 +54,30 @@ test('writers terminated anywhere, one after the other, harm no reader and no su
     await Promise.all([...readers, ...(writer ? [writer] : [])].map((worker) => worker.terminate()));
   }
 });
+
+test('readers terminated in the middle of a read leave nothing behind: the writer and the other readers go on', async (t) => {
+  const ring = createRing(20_000, { slots: 2 });
+  publish(ring, snapshotOf(1, 1, 20_000));
+  const start = (): Promise<Worker> =>
+    new Promise((resolve, reject) => {
+      const worker = new Worker(new URL('./threads/taker.js', import.meta.url), { workerData: { buffer: ring.buffer } });
+      worker.once('error', reject);
+      worker.once('message', () => resolve(worker));
+    });
+  const survivor = await start();
+  t.teardown(() => survivor.terminate());
+  const done = new Promise<{ last: number; bad: number }>((resolve) => survivor.once('message', resolve));
+  let version = 1;
+  for (let kill = 0; kill < 5; kill++) {
+    const reader = await start();
+    publish(ring, snapshotOf(1, ++version, 20_000));
+    const words = [...ring.words];
+    await reader.terminate();
+    t.deepEqual([...ring.words], words, 'a reader writes nothing into the ring, dead or alive');
+    publish(ring, snapshotOf(1, ++version, 20_000));
+    const answer = take(ring, Infinity);
+    t.is('bytes' in answer && answer.meta.version, version);
+  }
+  publish(ring, { ...snapshotOf(1, ++version, 1), freshFor: -1 });
+  t.deepEqual(await done.then(({ last, bad }) => ({ last, bad })), { last: version, bad: 0 });
+});

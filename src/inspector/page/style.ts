@@ -4,7 +4,7 @@ export const STYLE: string = String.raw`
   color-scheme: light dark;
   --ground: #f5f6f8; --panel: #fff; --raised: #fafbfc; --line: #e2e5ea; --line-strong: #cdd3db;
   --text: #171c24; --quiet: #5a6472; --accent: #2c5bd4; --on-accent: #fff; --track: #e8ebf0;
-  --good: #157347; --warn: #925700; --bad: #bd2130; --calm: #2c5bd4; --off: #667080;
+  --good: #157347; --warn: #925700; --bad: #bd2130; --calm: #2c5bd4; --off: #5d6675;
   --shadow: 0 1px 2px rgb(23 28 36 / 4%), 0 4px 14px rgb(23 28 36 / 4%);
   --mono: ui-monospace, 'SF Mono', 'Cascadia Mono', 'Segoe UI Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace;
 }

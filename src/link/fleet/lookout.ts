@@ -11,6 +11,7 @@ import type { OwnClient } from '../redis/client.js';
 import { reason } from '../redis/failures.js';
 import { type Asker, type Look, look } from '../redis/look.js';
 import { namesOf } from '../redis/names.js';
+import { sealingOf } from '../redis/sealing.js';
 import { ServerClock } from '../redis/server-clock.js';
 
 /** Milliseconds until the first look: a process that starts under a relay that is frozen should not wait longer. */
@@ -57,7 +58,8 @@ export class Lookout {
   async look(): Promise<Look | undefined> {
     const { store, key, clock } = this.#options;
     try {
-      return await look(this.#asker, namesOf(store, key), clock, this.#serverClock);
+      const names = namesOf(store, key);
+      return await look(this.#asker, { names, sealing: sealingOf(store, names.value) }, clock, this.#serverClock);
     } catch {
       // Whoever follows Redis says that it is away.
       return undefined;

@@ -20,7 +20,8 @@ const SHOWN = 200;
 
 /** The key, for people; and a hash of where the value is, which makes it unique. Stores that lead to the same place agree on it. */
 export function fleetName(store: RedisCache, key: string): string {
-  const place = JSON.stringify([whereabouts(store), store.prefix, key]);
+  // What the one takes, the other may have to refuse.
+  const place = JSON.stringify([whereabouts(store), store.prefix, key, ...(store.isSealed ? ['sealed'] : [])]);
   const hash = createHash('sha256').update(place).digest('hex').slice(0, 32);
   return `${key.slice(0, SHOWN).toWellFormed()}@${hash}`;
 }

@@ -53,6 +53,13 @@ export function kindOfFailure(error: Error): RedisFailureKind {
   return KINDS[kind] ?? KINDS[INSIDE_SCRIPT.exec(reply.message)?.[1] ?? ''] ?? 'refused';
 }
 
+/** Why a transaction was given up: EXECABORT only says that one of its commands had been refused, and ioredis keeps with what words. */
+export function causeOfAbort(thrown: unknown): Error {
+  const error = toError(thrown) as Error & { readonly previousErrors?: readonly unknown[] };
+  const [cause] = error.previousErrors ?? [];
+  return kindOf(error) === 'EXECABORT' && cause instanceof Error ? cause : error;
+}
+
 /** Why a command failed. ioredis also hangs commands, with all that was in them, on its errors: they go. */
 export function reason(error: Error): string {
   Reflect.deleteProperty(error, 'previousErrors');

@@ -36,16 +36,20 @@ export class Fetcher {
    * @throws WireFormatError and SnapshotTooLargeError for what is refused, the same each time; StoreError and TimeoutError
    */
   async fetch(seen: Look): Promise<Fetched | undefined> {
-    const { names, maxBytes } = this.#settings;
+    const { sealing, maxBytes } = this.#settings;
     const identity = `${seen.meta?.epoch} ${seen.meta?.version} ${seen.meta?.checksum} ${seen.mark}`;
     if (identity === this.#bad?.identity) throw this.#bad.error;
     try {
       if (!seen.header) throw new WireFormatError('This value does not begin as an entry does');
       this.pulls += 1;
-      const pulled = await pull(this.#connection, names, seen.length, maxBytes);
+      const pulled = await pull(this.#connection, this.#settings, seen.length, maxBytes);
       if (!pulled) return undefined;
-      const { meta, header, bytes } = pulled;
-      if (!seen.matches) return header.createdAt === seen.header.createdAt ? { meta: undefined, header, bytes } : undefined;
+      const { meta, header, bytes, entry } = pulled;
+      if (!seen.matches) {
+        if (header.createdAt !== seen.header.createdAt) return undefined;
+        sealing?.open(entry);
+        return { meta: undefined, header, bytes };
+      }
       if (!meta || Math.round(header.createdAt * 1000) !== meta.at) return undefined;
       verify(meta, bytes);
       this.#bad = undefined;

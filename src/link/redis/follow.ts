@@ -207,7 +207,11 @@ export class RedisFollower implements Follower {
     if (!news) return;
     this.#counts.announcements += 1;
     this.#lastHeard = this.#settings.clock.monotonic();
-    if (!this.#position.isLater(news)) return;
+    if (!this.#position.isLater(news)) {
+      // What Redis had lost is put back under its own numbers.
+      if (this.#state === 'interrupted') this.poke();
+      return;
+    }
     if (isLater(news, this.#wanted)) this.#wanted = news;
     this.#go();
   }
@@ -251,9 +255,9 @@ export class RedisFollower implements Follower {
   }
 
   async #look(): Promise<Look> {
-    const { clock, names } = this.#settings;
+    const { clock } = this.#settings;
     this.#counts.polls += 1;
-    const seen = await look(this.seat.data, names, clock, this.#fetcher.serverClock);
+    const seen = await look(this.seat.data, this.#settings, clock, this.#fetcher.serverClock);
     const now = clock.monotonic();
     this.#lastLook = { meta: seen.meta, lease: seen.lease, at: now };
     if (seen.lease) this.#lastHeard = now;

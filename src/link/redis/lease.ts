@@ -11,10 +11,13 @@ import { FREE } from './look.js';
 import type { RedisLinkSettings } from './options.js';
 import type { Wanted } from './outbox.js';
 import { CONFIRM, PUBLISH, RELEASE, RENEW, TAKE } from './scripts.js';
+import { digestOf, type Numbers } from './sealing.js';
 import { ServerClock } from './server-clock.js';
 
 /** Larger entries take the script's text along, lest they go twice to a server that doesn't know it. */
 const LARGE = 65_536;
+
+const UNSEALED = { tail: Buffer.alloc(0), digest: '', seal: '' };
 
 /** The holder of the lease, and for how many milliseconds still; or the epoch that was granted. */
 export type Answer = { readonly holder: string; readonly left: number } | { readonly holder: undefined; readonly epoch: number };
@@ -93,10 +96,14 @@ export class Lease {
     // The script writes the moments of Redis's clock over these.
     const entry = encodeEntry(bytes, (createdAt + freshFor) / 1000, createdAt / 1000);
     const fresh = freshFor === Infinity ? 'inf' : Math.round(freshFor);
-    const answer = await this.#write('publish', bytes.byteLength, PUBLISH, () => [
-      ...[epoch, id, version, checksum, bytes.byteLength, codec, fresh, this.#loadedAt(snapshot), names.channel],
-      entry,
-    ]);
+    const answer = await this.#write('publish', bytes.byteLength, PUBLISH, () => {
+      const at = this.#loadedAt(snapshot);
+      const { tail, digest, seal } = this.#seal(snapshot, at);
+      return [
+        ...[epoch, id, version, checksum, bytes.byteLength, codec, fresh, at, names.channel],
+        ...[tail.length > 0 ? Buffer.concat([entry, tail]) : entry, digest, seal],
+      ];
+    });
     if (this.#held) this.#held.version = version;
     return Number(answer[1]);
   }
@@ -105,7 +112,11 @@ export class Lease {
   async confirm(snapshot: Snapshot): Promise<number | undefined> {
     const { id, names } = this.#settings;
     const { epoch, version } = snapshot;
-    const answer = await this.#write('confirm', 0, CONFIRM, () => [epoch, id, version, this.#loadedAt(snapshot), names.channel]);
+    const answer = await this.#write('confirm', 0, CONFIRM, () => {
+      const at = this.#loadedAt(snapshot);
+      const { tail, seal } = this.#seal(snapshot, at);
+      return [epoch, id, version, at, names.channel, tail, seal];
+    });
     if (answer[0] === 'MISSING') return undefined;
     if (this.#held) this.#held.version = version;
     return Number(answer[1]);
@@ -124,9 +135,21 @@ export class Lease {
     this.#unlisten();
   }
 
-  /** By Redis's clock, so that it doesn't matter how long the snapshot is on its way. */
+  /** By Redis's clock, so that it doesn't matter how long the snapshot is on its way; never after now. */
   #loadedAt({ createdAtMonotonic }: Snapshot): number {
-    return Math.floor(createdAtMonotonic - (this.#serverClock.offset ?? 0));
+    return Math.floor(Math.min(createdAtMonotonic, this.#settings.clock.monotonic()) - (this.#serverClock.offset ?? 0));
+  }
+
+  /** What is sent besides for a store with a `secret`; nothing for one without. */
+  #seal({ epoch, version, bytes, codec, freshFor }: Snapshot, at: number): { tail: Buffer; digest: string; seal: string } {
+    const { sealing, id } = this.#settings;
+    if (!sealing) return UNSEALED;
+    const numbers: Numbers = {
+      ...{ epoch, version, writer: id, at, codec, length: bytes.byteLength, digest: digestOf(bytes) },
+      // As it is written, and read.
+      freshFor: Math.round(freshFor),
+    };
+    return { tail: sealing.tail(bytes, numbers), digest: numbers.digest, seal: sealing.numbers(numbers) };
   }
 
   /** A script that only the holder may run. */

@@ -7,6 +7,7 @@ import { DEFAULT_MAX_BYTES, type Snapshot } from '../../core/snapshot.js';
 import { RedisCache } from '../../stores/redis/redis-cache.js';
 import type { LinkOptions } from '../ports.js';
 import { type Names, namesOf } from './names.js';
+import { type Sealing, sealingOf } from './sealing.js';
 
 export interface RedisLinkOptions extends LinkOptions {
   /** Gives the client whose servers are used, the prefix of the key, and the name of the serializer for values that nobody announces. */
@@ -25,6 +26,7 @@ export interface RedisLinkOptions extends LinkOptions {
 export interface RedisLinkSettings {
   readonly store: RedisCache;
   readonly names: Names;
+  readonly sealing: Sealing | undefined;
   readonly maxBytes: number;
   readonly pollInterval: number;
   readonly leaseMs: number;
@@ -40,17 +42,12 @@ export function linkSettings(options: RedisLinkOptions): RedisLinkSettings {
   const { store, key, maxBytes = DEFAULT_MAX_BYTES, pollInterval = 1000, leaseMs = 10_000, clock = systemClock, ref = false } = options;
   const { id = `${hostname()}:${process.pid}:${threadId}:${randomBytes(4).toString('hex')}`, isGone = () => false, last } = options;
   if (!(store instanceof RedisCache)) refuse('store', 'a RedisCache', store);
-  // Its readers would take what anybody puts there, and its writers leave what no other reader of the store takes.
-  if (store.isSealed) {
-    throw new TypeError(
-      'Expected `store` to be a RedisCache without `secret`: Redis writes the times of what is announced, and can not seal them',
-    );
-  }
   checkKey('key', key);
   checkCount('maxBytes', maxBytes);
   checkCount('pollInterval', pollInterval);
   checkCount('leaseMs', leaseMs, 100);
   checkBoolean('ref', ref);
   checkKey('id', id);
-  return { store, names: namesOf(store, key), maxBytes, pollInterval, leaseMs, id, isGone, last, clock, ref };
+  const names = namesOf(store, key);
+  return { store, names, sealing: sealingOf(store, names.value), maxBytes, pollInterval, leaseMs, id, isGone, last, clock, ref };
 }

@@ -9,6 +9,8 @@
  *     w  its writer; '' for one without a    c   the serializer's name
  *        lease                               n   how many bytes it has
  *     g  the last epoch that was granted     h   their CRC32, decimal
+ *     d  of a sealed snapshot (`sealing.ts`), the digest of its bytes; else ''
+ *     s  of a sealed snapshot, the seal of all this; else ''. The value is 32 bytes longer then, and its times are the writer's reckoning
  *
  * 1. Nobody but the holder of the lease writes, and nobody under an epoch older than the one stored or the last one granted: a writer
  *    that was paused and wakes finds another id in the lease, or a higher `g`.
@@ -24,7 +26,7 @@ const PRELUDE = `
 local function whole(x) return string.format('%.0f', x) end
 local function number(x) return tonumber(x or 0) or 0 end
 local function now() local t = redis.call('TIME') return t[1] * 1000 + math.floor(t[2] / 1000) end
-local m = redis.call('HMGET', KEYS[2], 'e', 'v', 'w', 'g', 'h', 'n', 'f', 'at')
+local m = redis.call('HMGET', KEYS[2], 'e', 'v', 'w', 'g', 'h', 'n', 'f', 'at', 's')
 local e, v, w, g, at = number(m[1]), number(m[2]), m[3], number(m[4]), number(m[8])
 local function header(at, f)
   local fresh = math.huge
@@ -32,7 +34,9 @@ local function header(at, f)
   return struct.pack('>dd', fresh, at / 1000)
 end
 local function intact()
-  return redis.call('STRLEN', KEYS[1]) == number(m[6]) + 16 and redis.call('GETRANGE', KEYS[1], 0, 15) == header(at, m[7])
+  local tail = 0
+  if m[9] and m[9] ~= '' then tail = 32 end
+  return redis.call('STRLEN', KEYS[1]) == number(m[6]) + 16 + tail and redis.call('GETRANGE', KEYS[1], 0, 15) == header(at, m[7])
 end
 `;
 
@@ -44,7 +48,8 @@ if (lease and lease ~= W) or E < e or E < g or (E == e and w and w ~= W) then re
 `;
 
 /**
- * Stores a snapshot and announces it. ARGV: epoch, id, version, checksum, length, codec, fresh for, when it was loaded, channel, entry.
+ * Stores a snapshot and announces it. ARGV: epoch, id, version, checksum, length, codec, fresh for, when it was loaded, channel, entry,
+ * digest and seal, both '' for none.
  * Answers `OK` with the time it was loaded; `FENCED` with the epoch and the writer that stand against it; `VACANT` where nobody holds
  * the lease; `REPLAY` with the pair that is there.
  */
@@ -53,27 +58,32 @@ local E, W, V, H = number(ARGV[1]), ARGV[2], number(ARGV[3]), ARGV[4]
 ${FENCE}
 if not lease then return { 'VACANT' } end
 if E == e and (V < v or (V == v and H ~= m[5])) then return { 'REPLAY', whole(e), whole(v) } end
-local loaded = math.min(number(ARGV[8]), now())
-if E == e and V == v and at > loaded then loaded = at end
+local loaded = number(ARGV[8])
+if ARGV[12] == '' then
+  loaded = math.min(loaded, now())
+  if E == e and V == v and at > loaded then loaded = at end
+end
 redis.call('SET', KEYS[1], ARGV[10])
 redis.call('SETRANGE', KEYS[1], 0, header(loaded, ARGV[7]))
-redis.call('HSET', KEYS[2], 'e', whole(E), 'v', whole(V), 'w', W, 'g', whole(E), 'h', H, 'n', ARGV[5], 'c', ARGV[6], 'f', ARGV[7], 'at', whole(loaded))
+redis.call('HSET', KEYS[2], 'e', whole(E), 'v', whole(V), 'w', W, 'g', whole(E), 'h', H, 'n', ARGV[5], 'c', ARGV[6], 'f', ARGV[7], 'at', whole(loaded), 'd', ARGV[11], 's', ARGV[12])
 redis.call('PUBLISH', ARGV[9], whole(E) .. ':' .. whole(V) .. ':' .. whole(loaded))
 return { 'OK', whole(loaded) }`);
 
 /**
- * The same bytes were loaded again: a new time for what is there. ARGV: epoch, id, version, when they were, channel.
- * Answers as PUBLISH; `MISSING` where that snapshot isn't there, or not whole.
+ * The same bytes were loaded again: a new time for what is there. ARGV: epoch, id, version, when they were, channel, and
+ * where it is sealed the value's seal and the numbers', else '' for both. Answers as PUBLISH; `MISSING` where that snapshot isn't there, or not whole.
  */
 export const CONFIRM: Script = script(`${PRELUDE}
 local E, W, V = number(ARGV[1]), ARGV[2], number(ARGV[3])
 ${FENCE}
 if not lease then return { 'VACANT' } end
 if E ~= e or V ~= v or not intact() then return { 'MISSING' } end
-local loaded = math.min(number(ARGV[4]), now())
-if loaded > at then
+local loaded = number(ARGV[4])
+if ARGV[7] == '' then loaded = math.min(loaded, now()) end
+if ARGV[7] ~= '' or loaded > at then
   redis.call('SETRANGE', KEYS[1], 0, header(loaded, m[7]))
-  redis.call('HSET', KEYS[2], 'at', whole(loaded))
+  if ARGV[7] ~= '' then redis.call('SETRANGE', KEYS[1], 16 + number(m[6]), ARGV[6]) end
+  redis.call('HSET', KEYS[2], 'at', whole(loaded), 's', ARGV[7])
   at = loaded
 end
 redis.call('PUBLISH', ARGV[5], whole(E) .. ':' .. whole(V) .. ':' .. whole(at))
@@ -126,7 +136,7 @@ local E, V = math.max(e, g), 1
 if E == 0 then E = time elseif E == e then V = v + 1 end
 redis.call('SET', KEYS[1], ARGV[7])
 redis.call('SETRANGE', KEYS[1], 0, header(loaded, ARGV[4]))
-redis.call('HSET', KEYS[2], 'e', whole(E), 'v', whole(V), 'w', '', 'g', whole(E), 'h', ARGV[1], 'n', ARGV[2], 'c', ARGV[3], 'f', ARGV[4], 'at', whole(loaded))
+redis.call('HSET', KEYS[2], 'e', whole(E), 'v', whole(V), 'w', '', 'g', whole(E), 'h', ARGV[1], 'n', ARGV[2], 'c', ARGV[3], 'f', ARGV[4], 'at', whole(loaded), 'd', '', 's', '')
 redis.call('PUBLISH', ARGV[6], whole(E) .. ':' .. whole(V) .. ':' .. whole(loaded))
 return { 'OK', whole(E), whole(V), whole(loaded) }`);
 

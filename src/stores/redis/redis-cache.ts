@@ -9,6 +9,7 @@ import { RemoteCalls } from '../remote/calls.js';
 import { EntryCodec } from '../remote/entry-codec.js';
 import { LastWritten } from '../remote/last-written.js';
 import { type RemoteOptions, type RemoteSettings, remoteSettings } from '../remote/options.js';
+import type { Seal } from '../remote/seal.js';
 import { type BatchCommand, runBatch } from './batches.js';
 import { Bursts } from './bursts.js';
 import { type RedisClient, checkClient, isCutOff } from './client.js';
@@ -49,6 +50,9 @@ const UNLINK: BatchCommand<string> = {
   alone: (client, name) => client.unlink(name),
 };
 
+/** What seals the entries of a store; for the link, and nobody outside. */
+export let sealIn: (store: RedisCache) => Seal | undefined;
+
 /**
  * A store in Redis, shared by all who use the same server and prefix, the Python library included.
  *
@@ -68,6 +72,10 @@ export class RedisCache implements CacheStorage {
   readonly #calls: RemoteCalls;
   readonly #codec: EntryCodec;
   readonly #lastWritten: LastWritten | undefined;
+
+  static {
+    sealIn = (store) => store.#settings.seal;
+  }
 
   /** @throws TypeError or RangeError for what isn't a client and for options that can't be meant, MissingDependencyError for a serializer's package */
   constructor(client: RedisClient, options: RedisCacheOptions = {}) {

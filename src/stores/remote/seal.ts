@@ -1,7 +1,7 @@
 /**
  * The seal of what a store with a `secret` keeps: its last 32 bytes, an HMAC-SHA256 of
  *
- *     'advanced-caching.' and the kind ('entry', 'file') and '.1', a zero byte
+ *     'advanced-caching.' and the kind ('entry', 'file', 'snapshot') and '.1', a zero byte
  *     the length of the name in bytes, uint32 big-endian
  *     the name that it is kept under, in UTF-8: key and prefix
  *     every byte before the seal
@@ -22,13 +22,21 @@ export type Secret = string | Uint8Array;
 /** What an option called `secret` takes: of several the first one seals, and all are accepted. */
 export type SecretOption = Secret | readonly Secret[];
 
+/** So that a seal of one is none of another. `snapshot`: the numbers and times of what is announced (`link/redis/sealing.ts`). */
+type Kind = 'entry' | 'file' | 'snapshot';
+
 export class Seal {
   readonly #prefix: Buffer;
   readonly #keys: readonly [KeyObject, ...KeyObject[]];
 
-  constructor(kind: 'entry' | 'file', keys: readonly [KeyObject, ...KeyObject[]]) {
+  constructor(kind: Kind, keys: readonly [KeyObject, ...KeyObject[]]) {
     this.#prefix = Buffer.from(`advanced-caching.${kind}.1\0`);
     this.#keys = keys;
+  }
+
+  /** The same secrets, for something else. */
+  as(kind: Kind): Seal {
+    return new Seal(kind, this.#keys);
   }
 
   /** The seal of `parts`, one after the other, under this name. */

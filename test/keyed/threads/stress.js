@@ -82,16 +82,26 @@ function readersAccess() {
         },
       }
     : direct;
-  if (mutant !== 'none') return slow;
-  return {
+  /** @type {SharedAccess} */
+  const remembering = {
     ...slow,
     load(words, index) {
       const value = Atomics.load(words, index);
       if (index === VERSION) version = value;
       return value;
     },
-    readModifyWrite: () => version,
   };
+  if (mutant === 'none') return { ...remembering, readModifyWrite: () => version };
+  if (mutant === 'offby1') {
+    return {
+      ...remembering,
+      readModifyWrite(words) {
+        linger();
+        return ((Atomics.load(words, VERSION) - version) & VERSION_MASK) <= ring.slots - 1 ? version : -1;
+      },
+    };
+  }
+  return slow;
 }
 
 function read() {

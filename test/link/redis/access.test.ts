@@ -84,7 +84,7 @@ redisTest(`everything else is denied: a reader that writes or tells, and a write
   const [reader, writer] = [as('reader'), as('writer')];
   const names = ['app:flags', '{app:flags}:m', '{app:flags}:l'];
   const publish = (client: Redis, keys: string[], channel = '{app:flags}:n'): Promise<unknown> =>
-    client.eval(PUBLISH.text, 3, ...keys, 1, 'id', 1, 0, 0, 'json', 'inf', 0, channel, '');
+    client.eval(PUBLISH.text, 3, ...keys, 1, 'id', 1, 0, 0, 'json', 'inf', 0, channel, '', '', '');
   for (const [what, attempt] of Object.entries({
     'a reader sets': () => reader.set('app:flags', 'x'),
     'a reader sets the meta': () => reader.hset('{app:flags}:m', 'e', 9),

@@ -69,6 +69,7 @@ redisTest(`a thousand publishes under an old epoch, between those of the new wri
       ...NAMES,
       ...[e, id, version, crc32(bytes), bytes.length, 'json', 'inf', 0, '{app:flags}:n'],
       encodeEntry(bytes, Infinity, 1),
+      ...['', ''],
     ) as Promise<string[]>;
   const words = new Map<string, number>();
   const attempts: Promise<unknown>[] = [];
@@ -90,7 +91,7 @@ redisTest(`a thousand publishes under an old epoch, between those of the new wri
   t.is((await zombie(writer.epoch, 'new', 101, Buffer.from('"other"')))[0], 'REPLAY');
   t.is((await zombie(writer.epoch, 'new', 100, bytesOf(writer.epoch, 100)))[0], 'REPLAY');
   const confirm = (e: number, id: string, version: number) =>
-    client.eval(CONFIRM.text, 3, ...NAMES, e, id, version, 0, '{app:flags}:n') as Promise<string[]>;
+    client.eval(CONFIRM.text, 3, ...NAMES, e, id, version, 0, '{app:flags}:n', '', '') as Promise<string[]>;
   t.is((await confirm(epoch, 'old', 1))[0], 'FENCED');
   t.is((await confirm(writer.epoch, 'new', 100))[0], 'MISSING');
   // Nor can it take the lease back.

@@ -1,9 +1,11 @@
 import test from 'ava';
+import { monotonic } from '../../../dist/core/clock.js';
 import { until } from '../../support/process.js';
 import { noRedis, startRedis } from '../../support/redis.js';
 import { faultOf, follow, leader } from './support.js';
 
-const redisTest = noRedis ? test.skip : test;
+// One after the other, for their memory.
+const redisTest = noRedis ? test.skip : test.serial;
 const hint = noRedis ? ` (${noRedis})` : '';
 
 redisTest(`64 MB travel, and one byte more doesn't${hint}`, async (t) => {
@@ -21,4 +23,20 @@ redisTest(`64 MB travel, and one byte more doesn't${hint}`, async (t) => {
   t.is(small.follower.status().pulls, 1);
   await t.throwsAsync(writer.next(size + 1), { name: 'SnapshotTooLargeError' });
   t.deepEqual(writer.lost, [], 'its lease was renewed meanwhile');
+});
+
+redisTest(`100 MB travel where both sides allow it, and the lag says how long they took${hint}`, async (t) => {
+  const server = await startRedis(t);
+  const [size, maxBytes] = [100_000_000, 128 * 1024 * 1024];
+  const writer = await leader(t, server.client(), { leaseMs: 9000, maxBytes });
+  const reader = follow(t, server.client(), { maxBytes });
+  await writer.next();
+  await until(() => reader.version === 1, { what: 'the first' });
+  const { createdAtMonotonic } = await writer.next(size);
+  await until(() => reader.version === 2, { what: 'it arrives', deadline: 30_000 });
+  t.is(reader.snapshots[1]?.bytes.length, size);
+  t.is(faultOf(reader.snapshots), undefined);
+  const { lag = -1 } = reader.follower.status();
+  t.true(lag > 0 && lag <= monotonic() - createdAtMonotonic);
+  t.deepEqual(writer.lost, []);
 });

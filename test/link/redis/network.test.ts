@@ -3,16 +3,12 @@ import { Redis } from 'ioredis';
 import { until } from '../../support/process.js';
 import { startProxy } from '../../support/redis-proxy.js';
 import { noRedis, startRedis } from '../../support/redis.js';
-import { faultOf, follow, leader, type Seen, type Standing } from './support.js';
+import { faultOf, follow, leader, type Seen, type Standing, heardAll } from './support.js';
 
 const redisTest = noRedis ? test.skip : test;
 const hint = noRedis ? ` (${noRedis})` : '';
 
-const rejections: unknown[] = [];
-process.on('unhandledRejection', (reason) => void rejections.push(reason));
-test.after.always('nothing was rejected unheard', (t) => {
-  t.deepEqual(rejections, []);
-});
+test.after.always('nothing was rejected unheard', heardAll);
 
 /** A client that never tries again by itself, so that what recovers is the link. */
 const throughProxy = (t: Parameters<typeof startRedis>[0], port: number): Redis => {

@@ -1,5 +1,6 @@
 /** Followers and candidates over a real Redis, and a check of everything that they were told. */
 import { crc32 } from 'node:zlib';
+import type { ExecutionContext } from 'ava';
 import type { Cluster, Redis } from 'ioredis';
 import { monotonic } from '../../../dist/core/clock.js';
 import type { Confirmation, Snapshot } from '../../../dist/core/snapshot.js';
@@ -9,6 +10,12 @@ import { leadRedis } from '../../../dist/link/redis/lead.js';
 import type { RedisLinkOptions } from '../../../dist/link/redis/options.js';
 import type { Candidate, Follower, Grant } from '../../../dist/link/ports.js';
 import { type Scope, until } from '../../support/process.js';
+
+const rejections: unknown[] = [];
+process.on('unhandledRejection', (reason) => void rejections.push(reason));
+
+/** For `test.after.always`. */
+export const heardAll = (t: ExecutionContext): void => void t.deepEqual(rejections, []);
 
 export const KEY = 'flags';
 export const PREFIX = 'app:';

@@ -6,17 +6,13 @@ import { encodeEntry } from '../../../dist/wire/entry.js';
 import type { News } from '../../../dist/link/ports.js';
 import { until } from '../../support/process.js';
 import { commandsOf, noRedis, startRedis } from '../../support/redis.js';
-import { bytesOf, faultOf, follow, granted, KEY, leader, snapshotOf, stand, storeOf } from './support.js';
+import { bytesOf, faultOf, follow, granted, KEY, leader, snapshotOf, stand, storeOf, heardAll } from './support.js';
 
 const redisTest = noRedis ? test.skip : test;
 const hint = noRedis ? ` (${noRedis})` : '';
 const META = '{app:flags}:m';
 
-const rejections: unknown[] = [];
-process.on('unhandledRejection', (reason) => void rejections.push(reason));
-test.after.always('nothing was rejected unheard', (t) => {
-  t.deepEqual(rejections, []);
-});
+test.after.always('nothing was rejected unheard', heardAll);
 
 redisTest(`the same bytes again cost a heartbeat: a younger age everywhere, no transfer${hint}`, async (t) => {
   const server = await startRedis(t);

@@ -1,0 +1,77 @@
+// @ts-check
+/** A process with a writer and so many reading threads: what they cost, while the records are refreshed. */
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { ways } from './ways.js';
+
+/**
+ * @typedef {{ way: import('./ways.js').WayKey, count: number, readers: number, refreshes: number }} Run
+ * @typedef {{ attach: number, refresh: number[], visible: number[], quiet: Stall, stall: Stall, rss: number, elsewhere: number | undefined }} Outcome
+ * @typedef {{ longest: number, own: number }} Stall `own`: of the one that was longest but for what the thread waited for a processor
+ * milliseconds, bytes. `refresh` ends with the writer, `visible` with the last thread that has it; `quiet` is the longest stall without refreshes
+ */
+
+const READER = new URL('reader.js', import.meta.url);
+
+/** @type {Run} */
+const { way, count, readers, refreshes } = JSON.parse(process.argv[2] ?? '');
+/** @type {Worker[]} */
+const workers = [];
+const writer = await ways[way].writer(count, workers);
+let round = 0;
+// Twice, so that all memory that it takes in the long run is in use.
+for (let i = 0; i < 2; i++) await writer.refresh(++round);
+
+for (let i = 0; i < readers; i++) workers.push(new Worker(READER, { ...ways[way].worker, workerData: { way, count } }));
+// Started: what counts is what they do from here on.
+await Promise.all(workers.map((worker) => once(worker, 'message')));
+
+/** What all threads answer. @param {object} question @returns {Promise<any[]>} */
+function all(question) {
+  return Promise.all(
+    workers.map(
+      (worker) =>
+        new Promise((resolve, reject) => {
+          const answered = (/** @type {any} */ message) => {
+            if (message.answer === undefined) return;
+            worker.off('message', answered).off('error', reject);
+            resolve(message.answer);
+          };
+          worker.on('message', answered).on('error', reject);
+          worker.postMessage(question);
+        }),
+    ),
+  );
+}
+
+/** Of all threads, since it was asked before. @returns {Promise<Stall>} */
+async function stalls() {
+  /** @type {Stall[]} */
+  const each = await all({ stall: true });
+  return { longest: Math.max(...each.map(({ longest }) => longest)), own: Math.max(...each.map(({ own }) => own)) };
+}
+
+const attach = Math.max(...(await all({ attach: { data: writer.data } })));
+await all({ begin: true });
+// Until they know what they will, and their heaps have grown: that is no refresh's doing.
+await sleep(refreshes === 1 ? 300 : 2500);
+await stalls();
+await sleep(1000);
+const quiet = await stalls();
+const refresh = [];
+const visible = [];
+for (let i = 0; i < refreshes; i++) {
+  const begun = performance.now();
+  await writer.refresh(++round);
+  refresh.push(performance.now() - begun);
+  await all({ until: round });
+  visible.push(performance.now() - begun);
+}
+const stall = await stalls();
+const { rss } = process.memoryUsage();
+/** @type {Outcome} */
+const outcome = { attach, refresh, visible, quiet, stall, rss, elsewhere: await writer.elsewhere?.() };
+process.send?.(outcome);
+await Promise.all(workers.map((worker) => worker.terminate()));
+await writer.stop();

@@ -1,0 +1,87 @@
+// @ts-check
+/** A thread that reads: looks 16 records up every millisecond, and notes for how long its event loop stood still. */
+import { openSync, readSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { keyOf } from './records.js';
+import { MARKED, ways } from './ways.js';
+
+const LOOKUPS = 16;
+const PERIOD = 1;
+
+/** @type {{ way: import('./ways.js').WayKey, count: number }} */
+const { way, count } = workerData;
+/** @type {import('./ways.js').Get} */
+let get;
+let wanted = 0;
+let isLooking = false;
+let last = 0;
+let waited = 0;
+let longest = 0;
+let longestOwn = 0;
+
+/** Milliseconds that this thread was ready to run and had no processor, since it began; Linux only. @returns {() => number} */
+function waitingTime() {
+  if (process.platform !== 'linux') return () => Number.NaN;
+  const file = openSync('/proc/thread-self/schedstat', 'r');
+  const buffer = Buffer.alloc(100);
+  return () => Number(buffer.toString('latin1', 0, readSync(file, buffer, 0, 100, 0)).split(' ')[1]) / 1e6;
+}
+const waitedSoFar = waitingTime();
+
+/** A stall is what lies between the ends of two ticks, but for the period. */
+function noteStall() {
+  const now = performance.now();
+  const waitedNow = waitedSoFar();
+  const stall = now - last - PERIOD;
+  if (last > 0) {
+    longest = Math.max(longest, stall);
+    longestOwn = Math.max(longestOwn, stall - (waitedNow - waited));
+  }
+  last = now;
+  waited = waitedNow;
+}
+
+async function attach(/** @type {unknown} */ data) {
+  const begun = performance.now();
+  get = await ways[way].reader(data);
+  if ((await get(MARKED)) === undefined) throw new Error('The records are not there');
+  return performance.now() - begun;
+}
+
+/** @param {import('./records.js').Record | undefined} marked */
+function compareRound(marked) {
+  if (wanted === 0 || (marked?.population ?? 0) < wanted) return;
+  wanted = 0;
+  tell(true);
+}
+
+async function look() {
+  isLooking = true;
+  const looks = Array.from({ length: LOOKUPS }, () => get(keyOf(Math.floor(Math.random() * count))));
+  for (const record of looks) if ((record instanceof Promise ? await record : record) === undefined) throw new Error('A record is missing');
+  const marked = get(MARKED);
+  compareRound(marked instanceof Promise ? await marked : marked);
+  isLooking = false;
+}
+
+/** @param {unknown} answer */
+const tell = (answer) => parentPort?.postMessage({ answer });
+
+parentPort?.on('message', (message) => {
+  if (message.attach) void attach(message.attach.data).then(tell);
+  if (message.begin) {
+    setInterval(() => {
+      if (!isLooking) void look();
+      noteStall();
+    }, PERIOD);
+    tell(true);
+  }
+  if (message.until) wanted = message.until;
+  if (message.stall) {
+    noteStall();
+    tell({ longest, own: longestOwn });
+    longest = longestOwn = 0;
+  }
+});
+await ways[way].prepare?.();
+parentPort?.postMessage('started');
