@@ -13,7 +13,7 @@ export interface KeyedReadOptions extends Omit<ReadOptions, 'store' | 'runImmedi
   readonly store?: RedisCache | undefined;
   /** How many decoded values this thread keeps, so that a second lookup answers the same object. */
   readonly memo?: {
-    /** Default 10,000; 0 keeps none. */
+    /** Default 4096; 0 keeps none. */
     readonly maxEntries?: number | undefined;
     /** Of the records as they are encoded, and 100 for each. Default 16 MiB. */
     readonly maxBytes?: number | undefined;
@@ -21,7 +21,7 @@ export interface KeyedReadOptions extends Omit<ReadOptions, 'store' | 'runImmedi
 }
 
 const KNOWN = ['interval', 'ttl', 'onStale', 'store', 'via', 'onError', 'serializer', 'freeze', 'maxBytes', 'memo'];
-const MEMO = { maxEntries: 10_000, maxBytes: 16 * 1024 * 1024 };
+const MEMO = { maxEntries: 4096, maxBytes: 16 * 1024 * 1024 };
 
 /**
  * Follows a writer of records (`bg.write` with `keyed: true`), and looks them up without decoding the others.
