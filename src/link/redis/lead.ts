@@ -3,7 +3,7 @@
  *
  * `standing-by`: another one holds the lease, or none does yet; the key is followed, and the lease tried for when it is free: when its
  * holder says so, when its time is over, at each poll. `taking-over`: the lease is held, and what is stored is looked at. `leading`:
- * granted; publishes are accepted. `closed`: for good.
+ * granted; publishes are accepted. `giving-up`: the lease is on its way back. `closed`: for good.
  *
  * A lease proves nothing about the one that lost it: it may be paused, and wake in the middle of a publish. What keeps it from
  * writing is the script of each publish (`scripts.ts`); what keeps it from trying is its own clock.
@@ -57,7 +57,7 @@ class RedisLeader implements Candidate {
   readonly #lease: Lease;
   readonly #unlisten: () => void;
   readonly #attempts: Attempts;
-  #phase: 'standing-by' | 'taking-over' | 'leading' | 'closed' = 'standing-by';
+  #phase: 'standing-by' | 'taking-over' | 'leading' | 'giving-up' | 'closed' = 'standing-by';
   #term: Term | undefined;
   /** What Redis should have if it has nothing newer. */
   #kept: Wanted | undefined;
@@ -124,6 +124,8 @@ class RedisLeader implements Candidate {
   async release(): Promise<void> {
     if (this.#phase !== 'leading') return;
     await this.#resign();
+    if (!this.#isGivingUp()) return;
+    this.#phase = 'standing-by';
     this.#attempts.hold(AFTER_YOU);
     this.#follower.resume();
   }
@@ -292,12 +294,12 @@ class RedisLeader implements Candidate {
     this.#contendIn(Math.random() * SPREAD);
   }
 
-  /** Once running publishes are done. */
+  /** Once running publishes are done. Not standing by until the lease is given up: an attempt that was due would have it again. */
   async #resign(): Promise<void> {
     const term = this.#term;
     this.#term = undefined;
     await term?.outbox.finish(new StoreError("Can't publish: this process gave the writer's role up"));
-    if (this.#phase === 'leading') this.#phase = 'standing-by';
+    if (this.#phase === 'leading') this.#phase = 'giving-up';
     await this.#attempt(() => this.#lease.release());
   }
 
@@ -309,6 +311,10 @@ class RedisLeader implements Candidate {
       this.#follower.fail(error);
       return undefined;
     }
+  }
+
+  #isGivingUp(): boolean {
+    return this.#phase === 'giving-up';
   }
 
   #isClosed(): boolean {
