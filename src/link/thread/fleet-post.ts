@@ -8,6 +8,7 @@ import { relayHost } from '../host/relay.js';
 import { type Follower, type LinkStatus, NO_NEWS, type News, type Relay } from '../ports.js';
 import { holdAlias } from './alias.js';
 import { Inlet } from './inlet.js';
+import { exceeds, limitsOf, NO_LIMITS } from './limits.js';
 import type { FleetRole, FleetWant, Trouble, Want } from './messages.js';
 import { Outlet } from './outlet.js';
 
@@ -54,7 +55,7 @@ export class FleetPost {
   #trouble: Trouble | undefined;
   /** Whose the last snapshot is, where a thread brought it. */
   #writer: string | undefined;
-  #limits = { maxBytes: 0, pollInterval: Number.POSITIVE_INFINITY };
+  #limits = NO_LIMITS;
   #changing: Promise<void>;
   #closed = false;
 
@@ -77,8 +78,7 @@ export class FleetPost {
       return;
     }
     this.#wants.set(want.id, want);
-    const { maxBytes, pollInterval } = this.#limits;
-    if (want.maxBytes > maxBytes || want.pollInterval < pollInterval || this.#changes()) this.#change();
+    if (exceeds(want, this.#limits) || this.#changes()) this.#change();
     else this.#inlet.announce();
     this.#assign();
   }
@@ -170,14 +170,9 @@ export class FleetPost {
   }
 
   async #switch(): Promise<void> {
-    const wants = [...this.#wants.values()];
-    const limits = {
-      maxBytes: Math.max(...wants.map((want) => want.maxBytes)),
-      pollInterval: Math.min(...wants.map((want) => want.pollInterval)),
-    };
-    const hasAll = limits.maxBytes <= this.#limits.maxBytes && limits.pollInterval >= this.#limits.pollInterval;
+    const limits = limitsOf([...this.#wants.values()]);
     // A change before this one may have done it.
-    if (!this.empty && !this.#changes() && hasAll) return;
+    if (!this.empty && !this.#changes() && !exceeds(limits, this.#limits)) return;
     await this.#end();
     this.#stance = this.#closed ? 'idle' : this.#wanted();
     if (this.#stance === 'idle') {

@@ -8,6 +8,7 @@ import type { HostPlace } from '../host/place.js';
 import type { Candidate, Follower, Grant, LinkStatus } from '../ports.js';
 import { aliasTarget } from './alias.js';
 import { Inlet } from './inlet.js';
+import { exceeds, limitsOf, NO_LIMITS } from './limits.js';
 import type { Want } from './messages.js';
 import { Outlet } from './outlet.js';
 
@@ -39,7 +40,7 @@ export class Post {
   /** Where the key's value is, if it isn't its own; `null` until that is known. */
   #target: string | undefined | null = null;
   /** What the link in use was made with: the most that any want asks for. */
-  #limits = { maxBytes: 0, pollInterval: Number.POSITIVE_INFINITY };
+  #limits = NO_LIMITS;
   #changing: Promise<void>;
   #closed = false;
 
@@ -67,9 +68,7 @@ export class Post {
       // Its thread may lead still, by grace of a link thread that is gone.
       this.#events.standBy(want);
     }
-    const { maxBytes, pollInterval } = this.#limits;
-    const asksMore = want.maxBytes > maxBytes || want.pollInterval < pollInterval;
-    if (want.role === 'lead' || !this.#link || (asksMore && !this.#grant)) this.#change();
+    if (want.role === 'lead' || !this.#link || (exceeds(want, this.#limits) && !this.#grant)) this.#change();
     else this.#inlet.announce();
     if (this.#target !== null) this.#events.moved([want], this.#target);
   }
@@ -125,11 +124,7 @@ export class Post {
       return;
     }
     if (this.#closed) return;
-    const wants = [...this.#wants.values()];
-    this.#limits = {
-      maxBytes: Math.max(...wants.map((want) => want.maxBytes)),
-      pollInterval: Math.min(...wants.map((want) => want.pollInterval)),
-    };
+    this.#limits = limitsOf([...this.#wants.values()]);
     this.#inlet.own(this.#limits.maxBytes);
     const options = {
       place: this.#place,

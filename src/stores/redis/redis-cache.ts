@@ -13,6 +13,7 @@ import type { Seal } from '../remote/seal.js';
 import { type BatchCommand, runBatch } from './batches.js';
 import { Bursts } from './bursts.js';
 import { type RedisClient, checkClient, isCutOff } from './client.js';
+import { GET, lifeOf, LONGEST, type Outgoing, SET, UNLINK, write } from './commands.js';
 import { isForeign, reasonOf } from './replies.js';
 import { NEVER, NO_STRING, PROLONG, REPLACE, run } from './scripts.js';
 import { sweep } from './sweep.js';
@@ -21,34 +22,6 @@ export interface RedisCacheOptions extends RemoteOptions {
   /** Before every key: `'app:'`. What `clear()` clears. Default: none. */
   readonly prefix?: string;
 }
-
-/** An entry on its way: what is written, and for how long Redis is to hold it (milliseconds, `Infinity` for ever). */
-interface Outgoing {
-  readonly name: string;
-  readonly bytes: Buffer;
-  readonly life: number;
-}
-
-/** Longer than this Redis needn't be told to forget: 30,000 years. */
-const LONGEST = 1e15;
-
-const GET: BatchCommand<string> = {
-  keyOf: (name) => name,
-  queue: (pipeline, name) => pipeline.getBuffer(name),
-  alone: (client, name) => client.getBuffer(name),
-};
-
-const SET: BatchCommand<Outgoing> = {
-  keyOf: ({ name }) => name,
-  queue: (pipeline, { name, bytes, life }) => (life > LONGEST ? pipeline.set(name, bytes) : pipeline.set(name, bytes, 'PX', life)),
-  alone: (client, outgoing) => write(client, outgoing),
-};
-
-const UNLINK: BatchCommand<string> = {
-  keyOf: (name) => name,
-  queue: (pipeline, name) => pipeline.unlink(name),
-  alone: (client, name) => client.unlink(name),
-};
 
 /** What seals the entries of a store; for the link, and nobody outside. */
 export let sealIn: (store: RedisCache) => Seal | undefined;
@@ -361,13 +334,4 @@ export class RedisCache implements CacheStorage {
   #now(): number {
     return this.#settings.clock.wall() / 1000;
   }
-}
-
-/** Rounded up: Redis must not drop what is fresh. */
-function lifeOf(seconds: number): number {
-  return Math.ceil(seconds * 1000);
-}
-
-function write(client: RedisClient, { name, bytes, life }: Outgoing): Promise<unknown> {
-  return life > LONGEST ? client.set(name, bytes) : client.set(name, bytes, 'PX', life);
 }
