@@ -74,7 +74,7 @@ function fromNames(name: string, source: string, parameters: readonly Parameter[
   if (!parameter) return undefined;
   if (parameter.isRest) {
     throw new KeyTemplateError(
-      `The key template '${source}' names {${name}}, which is a rest parameter: a list has no text that only it has. Give a function: key: (...${name}) => \`…\``,
+      `The key template '${source}' names {${name}}, which is a rest parameter: a list has no text that only it has. Give a function: key: (...${name}) => \`...\``,
     );
   }
   return argument(`{${name}} (argument ${index + 1})`, index, parameter);
@@ -103,6 +103,6 @@ function unresolved(name: string, source: string, fn: AnyFunction, parameters: r
     : 'does not show its parameters (it is native, bound, or a class)';
   return new KeyTemplateError(
     `Expected the key template '${source}' to name parameters of ${fn.name === '' ? 'the function' : fn.name}, which ${why}; {${name}} is not among them. ` +
-      `Name them in the options (params: ['${name}']), or give a key function: key: (${name}) => \`…\``,
+      `Name them in the options (params: ['${name}']), or give a key function: key: (${name}) => \`...\``,
   );
 }

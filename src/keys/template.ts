@@ -33,6 +33,6 @@ export function parseTemplate(source: string): Template {
 
 function bad(template: string, what: string): KeyTemplateError {
   return new KeyTemplateError(
-    `Expected the key template '${template}' to hold placeholders such as {} or {userId}: ${what}. For anything else, give a function: key: (id) => \`…\``,
+    `Expected the key template '${template}' to hold placeholders such as {} or {userId}: ${what}. For anything else, give a function: key: (id) => \`...\``,
   );
 }
