@@ -8,7 +8,8 @@ import { ways } from './ways.js';
 /**
  * @typedef {{ way: import('./ways.js').WayKey, count: number, readers: number, refreshes: number }} Run
  * @typedef {{ attach: number, refresh: number[], visible: number[], quiet: Stall, stall: Stall, rss: number, elsewhere: number | undefined }} Outcome
- * @typedef {{ longest: number, own: number }} Stall `own`: of the one that was longest but for what the thread waited for a processor
+ * @typedef {{ longest: number, own: number, work: number }} Stall `own`: of the one that was longest but for what the thread waited for a processor;
+ * `work`: the longest that the thread ran between two ticks
  * milliseconds, bytes. `refresh` ends with the writer, `visible` with the last thread that has it; `quiet` is the longest stall without refreshes
  */
 
@@ -49,7 +50,8 @@ function all(question) {
 async function stalls() {
   /** @type {Stall[]} */
   const each = await all({ stall: true });
-  return { longest: Math.max(...each.map(({ longest }) => longest)), own: Math.max(...each.map(({ own }) => own)) };
+  const most = (/** @type {keyof Stall} */ figure) => Math.max(...each.map((stall) => stall[figure]));
+  return { longest: most('longest'), own: most('own'), work: most('work') };
 }
 
 const attach = Math.max(...(await all({ attach: { data: writer.data } })));

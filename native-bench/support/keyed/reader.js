@@ -15,29 +15,41 @@ let get;
 let wanted = 0;
 let isLooking = false;
 let last = 0;
+let ran = 0;
 let waited = 0;
 let longest = 0;
 let longestOwn = 0;
+let longestWork = 0;
 
-/** Milliseconds that this thread was ready to run and had no processor, since it began; Linux only. @returns {() => number} */
-function waitingTime() {
-  if (process.platform !== 'linux') return () => Number.NaN;
+/**
+ * Milliseconds that this thread has run, and that it was ready to run and had no processor, since it began; Linux only. What is in neither it slept, or
+ * waited for another thread: a collection for its helpers, say, which have to wait for a processor too.
+ *
+ * @returns {() => readonly [ran: number, waited: number]}
+ */
+function processorTimes() {
+  if (process.platform !== 'linux') return () => [Number.NaN, Number.NaN];
   const file = openSync('/proc/thread-self/schedstat', 'r');
   const buffer = Buffer.alloc(100);
-  return () => Number(buffer.toString('latin1', 0, readSync(file, buffer, 0, 100, 0)).split(' ')[1]) / 1e6;
+  return () => {
+    const [ran, waited] = buffer.toString('latin1', 0, readSync(file, buffer, 0, 100, 0)).split(' ');
+    return [Number(ran) / 1e6, Number(waited) / 1e6];
+  };
 }
-const waitedSoFar = waitingTime();
+const timesSoFar = processorTimes();
 
 /** A stall is what lies between the ends of two ticks, but for the period. */
 function noteStall() {
   const now = performance.now();
-  const waitedNow = waitedSoFar();
+  const [ranNow, waitedNow] = timesSoFar();
   const stall = now - last - PERIOD;
   if (last > 0) {
     longest = Math.max(longest, stall);
     longestOwn = Math.max(longestOwn, stall - (waitedNow - waited));
+    longestWork = Math.max(longestWork, ranNow - ran);
   }
   last = now;
+  ran = ranNow;
   waited = waitedNow;
 }
 
@@ -79,8 +91,8 @@ parentPort?.on('message', (message) => {
   if (message.until) wanted = message.until;
   if (message.stall) {
     noteStall();
-    tell({ longest, own: longestOwn });
-    longest = longestOwn = 0;
+    tell({ longest, own: longestOwn, work: longestWork });
+    longest = longestOwn = longestWork = 0;
   }
 });
 await ways[way].prepare?.();
