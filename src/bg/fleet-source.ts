@@ -1,3 +1,4 @@
+import { systemClock } from '../core/clock.js';
 import { FleetAgent } from '../link/fleet/agent.js';
 import { fleetName } from '../link/fleet/name.js';
 import type { MetricsCollector } from '../core/metrics.js';
@@ -54,13 +55,14 @@ export function fleetReading({
 /** A connection that is made after `ms` milliseconds. */
 function delayed(ms: number, make: () => FleetAgent): FleetConnection {
   let agent: FleetAgent | undefined;
-  const timer = ms > 0 ? setTimeout(() => (agent = make()), ms).unref() : undefined;
-  if (!timer) agent = make();
+  const timer = ms > 0 ? systemClock.setTimer(() => (agent = make()), ms) : undefined;
+  if (timer) timer.unref();
+  else agent = make();
   return {
     hostLink: () => agent?.hostLink(),
     status: () => agent?.status() ?? { via: 'host', writer: undefined, redis: undefined },
     close: () => {
-      clearTimeout(timer);
+      timer?.cancel();
       void agent?.close();
     },
   };

@@ -1,10 +1,15 @@
+import { suspendedUntil } from './suspension.js';
+
 /** Time as an argument, timers included: logic gets a clock, tests pass a fake one (`advanced-caching/testing`). */
 export interface Clock {
   /** Wall time: Unix time in milliseconds. May jump. For moments that other processes or people read. */
   wall(): number;
-  /** Milliseconds on a clock that never jumps, common to all threads and processes of the host since its boot. For differences. */
+  /**
+   * Milliseconds on a clock that nobody sets, common to all threads and processes of the host since its boot. For differences. The time
+   * for which the machine is suspended counts.
+   */
   monotonic(): number;
-  /** A timer. `delay` may be any number of milliseconds: long ones are chained. */
+  /** A timer. `delay` may be any number of milliseconds: long ones are chained, and end in time after a suspend of the machine. */
   setTimer(callback: () => void, delay: number): Timer;
 }
 
@@ -14,8 +19,11 @@ export interface Timer {
   unref(): void;
 }
 
-/** Past this a Node timer fires at once. */
-const MAX_DELAY = 0x7fffffff;
+/**
+ * Node's timers stand still while the machine is suspended, so a longer one is asked for in steps of this: what was due meanwhile comes at most so
+ * late after it. Each step costs some 10 µs, a millionth of it, and steps of one length share one of Node's lists.
+ */
+export const TIMER_STEP = 15_000;
 
 const READINGS = 8;
 
@@ -37,25 +45,24 @@ const origin = ((): number => {
   return start;
 })();
 
-/** Milliseconds since the host's boot, the same on all its threads and processes, never jumping. 45-60 ns. */
+/** Milliseconds since the host's boot, the same on all its threads and processes, those included for which it was suspended. 50-70 ns. */
 export function monotonic(): number {
-  return origin + performance.now();
+  const now = origin + performance.now();
+  return now + suspendedUntil(now);
 }
 
 export const systemClock: Clock = {
   wall: () => Date.now(),
   monotonic,
   setTimer(callback, delay) {
-    let left = delay;
+    const due = monotonic() + delay;
     let keepAlive = true;
     let handle: NodeJS.Timeout;
-    const arm = (): void => {
-      const step = Math.min(Math.max(left, 0), MAX_DELAY);
-      left -= step;
-      handle = setTimeout(() => (left > 0 ? arm() : callback()), step);
+    const arm = (left: number): void => {
+      handle = left > TIMER_STEP ? setTimeout(() => arm(due - monotonic()), TIMER_STEP) : setTimeout(callback, Math.max(left, 0));
       if (!keepAlive) handle.unref();
     };
-    arm();
+    arm(delay);
     return {
       cancel: () => {
         // Node keeps an empty list for each duration of a timer that is cleared while it is unref'd, until that time has passed:

@@ -12,11 +12,13 @@
  * |--------------|-------------------------------------------------|------------------------------------------------|
  * | absent       | `exactNow()` ran `HOT_READS` times in 100 ms    | awake (or absent for good: no thread to be had)|
  * | awake        | `TICKS_AWAKE` ticks passed                      | asleep: the word becomes NaN, so readers ask   |
+ * | awake        | the wall clock jumped                           | asleep: a reader's `exactNow()` looks into it  |
  * | asleep       | `exactNow()` was called often again             | awake                                          |
  * | any          | its thread ended                                | absent for good: the word becomes NaN          |
  */
 import { Worker, getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { monotonic } from './clock.js';
+import { DISTANCE, JUMP, SUSPENDED, suspension, standsStill, UNIT } from './suspension.js';
 
 /** Seconds by which the word may lag without any decision becoming wrong: four ticks. */
 export const COARSE_SLACK = 0.02;
@@ -30,7 +32,7 @@ const HOT_WINDOW = 0.1;
  * The shared words: bytes 0-7 the time (float64), bytes 8-11 `CALLED` (int32): 1 when a reader wants the pulse awake.
  * The layout's number is in the name, since two copies of this package may meet in one process.
  */
-const SHARED_NAME = 'advanced-caching.pulse.1';
+const SHARED_NAME = 'advanced-caching.pulse.2';
 const SHARED_BYTES = 16;
 const CALLED_AT = 8;
 const CALLED = 0;
@@ -73,16 +75,23 @@ function wake(): void {
 /**
  * What the pulse runs. It never returns to an event loop: a wait of `TICK_MS` between ticks, then, after `TICKS_AWAKE` of them,
  * a wait without end until a reader calls. `terminate()` and the end of the process interrupt both.
+ *
+ * After a suspend of the machine, or with a wall clock that was set, it tells no time until a reader has found out which of them it was
+ * (`suspension.ts`): it compares the clocks itself, before it adds up.
  */
 const PULSE = `
 const { workerData } = require('node:worker_threads');
-const time = new Float64Array(workerData, 0, 1);
-const called = new Int32Array(workerData, ${CALLED_AT}, 1);
+const time = new Float64Array(workerData.shared, 0, 1);
+const called = new Int32Array(workerData.shared, ${CALLED_AT}, 1);
+const { suspension } = workerData;
 const never = new Int32Array(new SharedArrayBuffer(4));
 for (;;) {
   for (let ticks = 0; ticks < ${TICKS_AWAKE}; ticks++) {
     const [seconds, nanoseconds] = process.hrtime();
-    time[0] = seconds + nanoseconds / 1e9;
+    const now = seconds * 1000 + nanoseconds / 1e6;
+    const apart = Math.round((Date.now() - now) / ${UNIT}) | 0;
+    if (${standsStill} && Math.abs((apart - Atomics.load(suspension, ${DISTANCE})) | 0) > ${JUMP}) break;
+    time[0] = (now + Atomics.load(suspension, ${SUSPENDED}) * ${UNIT}) / 1000;
     Atomics.wait(never, 0, 0, ${TICK_MS});
   }
   Atomics.store(called, ${CALLED}, 0);
@@ -95,7 +104,7 @@ function startPulse(): void {
   try {
     pulse = new Worker(PULSE, {
       eval: true,
-      workerData: shared,
+      workerData: { shared, suspension },
       name: 'advanced-caching pulse',
       // Nothing of the application's start-up (loaders, preloads, NODE_OPTIONS) belongs in a thread that only counts.
       execArgv: [],

@@ -1,4 +1,4 @@
-import { performance } from 'node:perf_hooks';
+import { systemClock } from '../core/clock.js';
 import { checkOptions } from '../core/options.js';
 import { COUNTING_OPTIONS, CountingMetrics, type CountingOptions } from './counting.js';
 import { type MetricsStats, statsOf } from './stats.js';
@@ -26,7 +26,7 @@ export interface ThreadStats {
  * metrics.getStats().caches['getUser']; // { hits: 120, misses: 5, sets: 5, deletes: 0, hitRatePercent: 96 }
  */
 export class InMemoryMetrics extends CountingMetrics {
-  readonly #started = performance.now();
+  readonly #started = systemClock.monotonic();
 
   /** @throws TypeError or RangeError for options that can't be meant */
   constructor(options: InMemoryMetricsOptions = {}) {
@@ -45,6 +45,6 @@ export class InMemoryMetrics extends CountingMetrics {
   }
 
   #uptimeSeconds(): number {
-    return (performance.now() - this.#started) / 1000;
+    return (systemClock.monotonic() - this.#started) / 1000;
   }
 }

@@ -24,7 +24,7 @@ export interface InMemCacheOptions {
  * Costs: about 300 bytes a key besides the key and the value. Unbounded unless you bound it; with a bound, keys go by SIEVE. Expired
  * keys are dropped about a second after their time, a few at each write and the rest from a timer that never keeps a process alive.
  * A value that alone is larger than `maxBytes` is not kept. Ages are measured on the monotonic clock: a jump of the wall clock
- * changes nothing, and on Linux the time in which the machine sleeps does not count.
+ * changes nothing, and the time for which the machine is suspended counts.
  *
  * @example
  * const store = new InMemCache({ maxEntries: 10_000 });

@@ -25,7 +25,7 @@ const posts = new Map<string, Post | FleetPost>();
 /** Posts that are ending. One that takes its place begins when it has ended. */
 const leaving = new Map<string, Promise<void>>();
 const places = new Map<string, HostPlace>();
-/** When each want was last spoken of. */
+/** When each want was last spoken of. Not on the host's clock: while the machine is suspended no thread can speak. */
 const lastSaid = new Map<string, number>();
 
 const events: PostEvents & FleetPostEvents = {
