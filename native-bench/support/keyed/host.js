@@ -8,8 +8,8 @@ import { ways } from './ways.js';
 /**
  * @typedef {{ way: import('./ways.js').WayKey, count: number, readers: number, refreshes: number }} Run
  * @typedef {{ attach: number, refresh: number[], visible: number[], quiet: Stall, stall: Stall, rss: number, elsewhere: number | undefined }} Outcome
- * @typedef {{ longest: number, own: number, work: number }} Stall `own`: of the one that was longest but for what the thread waited for a processor;
- * `work`: the longest that the thread ran between two ticks
+ * @typedef {{ longest: number, own: number, work: number, meetings: number[] }} Stall `own`: of the one that was longest but for what the thread waited for a processor;
+ * `work`: the longest that the thread ran between two ticks; `meetings`: what the lookups of a tick took that found a new version
  * milliseconds, bytes. `refresh` ends with the writer, `visible` with the last thread that has it; `quiet` is the longest stall without refreshes
  */
 
@@ -50,8 +50,8 @@ function all(question) {
 async function stalls() {
   /** @type {Stall[]} */
   const each = await all({ stall: true });
-  const most = (/** @type {keyof Stall} */ figure) => Math.max(...each.map((stall) => stall[figure]));
-  return { longest: most('longest'), own: most('own'), work: most('work') };
+  const most = (/** @type {'longest' | 'own' | 'work'} */ figure) => Math.max(...each.map((stall) => stall[figure]));
+  return { longest: most('longest'), own: most('own'), work: most('work'), meetings: each.flatMap(({ meetings }) => meetings) };
 }
 
 const attach = Math.max(...(await all({ attach: { data: writer.data } })));
@@ -67,7 +67,7 @@ for (let i = 0; i < refreshes; i++) {
   const begun = performance.now();
   await writer.refresh(++round);
   refresh.push(performance.now() - begun);
-  await all({ until: round });
+  if (!ways[way].unchanged) await all({ until: round });
   visible.push(performance.now() - begun);
 }
 const stall = await stalls();

@@ -20,6 +20,9 @@ let waited = 0;
 let longest = 0;
 let longestOwn = 0;
 let longestWork = 0;
+/** @type {number[]} */
+let meetings = [];
+let lastRound = 0;
 
 /**
  * Milliseconds that this thread has run, and that it was ready to run and had no processor, since it began; Linux only. What is in neither it slept, or
@@ -69,10 +72,14 @@ function compareRound(marked) {
 
 async function look() {
   isLooking = true;
+  const begun = performance.now();
   const looks = Array.from({ length: LOOKUPS }, () => get(keyOf(Math.floor(Math.random() * count))));
   for (const record of looks) if ((record instanceof Promise ? await record : record) === undefined) throw new Error('A record is missing');
-  const marked = get(MARKED);
-  compareRound(marked instanceof Promise ? await marked : marked);
+  const answer = get(MARKED);
+  const marked = answer instanceof Promise ? await answer : answer;
+  if (marked && marked.population !== lastRound) meetings.push(performance.now() - begun);
+  lastRound = marked?.population ?? 0;
+  compareRound(marked);
   isLooking = false;
 }
 
@@ -91,8 +98,9 @@ parentPort?.on('message', (message) => {
   if (message.until) wanted = message.until;
   if (message.stall) {
     noteStall();
-    tell({ longest, own: longestOwn, work: longestWork });
+    tell({ longest, own: longestOwn, work: longestWork, meetings });
     longest = longestOwn = longestWork = 0;
+    meetings = [];
   }
 });
 await ways[way].prepare?.();

@@ -11,9 +11,9 @@ import { keyOf, MAX_BYTES, records } from './records.js';
  * @typedef {{ refresh: (round: number) => unknown, data?: unknown, elsewhere?: () => Promise<number>, stop: () => unknown }} Writer
  * `data` goes to the readers; `elsewhere`: bytes that another process holds
  * @typedef {(key: string) => Record | undefined | Promise<Record | undefined>} Get
- * @typedef {{ name: string, ours?: boolean, missing?: () => Promise<string | undefined>, worker?: import('node:worker_threads').WorkerOptions, prepare?: () => Promise<unknown>, writer: (count: number, workers: readonly import('node:worker_threads').Worker[]) => Writer | Promise<Writer>, reader: (data: any) => Get | Promise<Get> }} Way
- * `prepare` imports what `reader` needs
- * @typedef {'keyed' | 'limited' | 'whole' | 'map' | 'lmdb' | 'redis'} WayKey
+ * @typedef {{ name: string, ours?: boolean, missing?: () => Promise<string | undefined>, worker?: import('node:worker_threads').WorkerOptions, prepare?: () => Promise<unknown>, unchanged?: boolean, writer: (count: number, workers: readonly import('node:worker_threads').Worker[]) => Writer | Promise<Writer>, reader: (data: any) => Get | Promise<Get> }} Way
+ * `prepare` imports what `reader` needs; `unchanged`: what the readers have is not what is refreshed
+ * @typedef {'keyed' | 'control' | 'limited' | 'whole' | 'map' | 'lmdb' | 'redis'} WayKey
  */
 
 const KEY = 'cities';
@@ -40,6 +40,25 @@ const keyed = {
     /** @type {import('advanced-caching').KeyedMirror<Record>} */
     const mirror = bg.read.keyed(KEY);
     return (key) => mirror.get(key);
+  },
+};
+
+/**
+ * The same readers, the same lookups, the same work of the writer; only that what is refreshed is another key. What stalls these readers is the machine and
+ * their own garbage, so what stalls the others more is the refresh.
+ *
+ * @type {Way}
+ */
+const control = {
+  ...keyed,
+  name: 'the same, another key refreshed',
+  unchanged: true,
+  async writer() {
+    const { bg } = await library();
+    const options = /** @type {const} */ ({ loader: new URL('records.js', import.meta.url), maxBytes: MAX_BYTES, keyed: true });
+    await bg.write(0, { ...options, key: KEY }).refresh();
+    const other = bg.write(0, { ...options, key: 'others' });
+    return { refresh: () => other.refresh(), stop: () => bg.shutdown() };
   },
 };
 
@@ -163,7 +182,7 @@ const redis = {
 };
 
 /** @type {{ readonly [key in WayKey]: Way }} */
-export const ways = { keyed, limited, whole, map, lmdb, redis };
+export const ways = { keyed, control, limited, whole, map, lmdb, redis };
 
 /** Whose value says which refresh it is of. */
 export const MARKED = keyOf(0);
