@@ -1,4 +1,4 @@
-import { COARSE_SLACK, coarseNow } from '../core/coarse-clock.js';
+import { COARSE_SLACK, coarseNow, coarseTick } from '../core/coarse-clock.js';
 import { checkStoreKey } from '../core/options.js';
 import { type KeyPlan, keyMade } from '../keys/compile.js';
 import { hits as hitEvents } from '../metrics/events.js';
@@ -30,10 +30,9 @@ export type Wrapper = (this: unknown, ...args: unknown[]) => unknown;
  */
 export function fastWrapper(key: KeyPlan, answers: Answers, table: NodeTable, tally: Tally | undefined, call: Call): Wrapper {
   const isHit = (node: Node): boolean => {
-    const coarse = coarseNow[0] as number;
-    if (coarse < node.hotUntil) return true;
+    if ((coarseTick[0] as number) < node.hotUntil) return true;
     // Stale, perhaps: with this function's refresh of it under way there is nothing to do but to answer, as long as it is held.
-    if (node.refresher === answers && coarse < node.heldUntil - COARSE_SLACK) return true;
+    if (node.refresher === answers && (coarseNow[0] as number) < node.heldUntil - COARSE_SLACK) return true;
     return table.now() < node.freshUntil;
   };
   const hit = (node: Node): unknown => {

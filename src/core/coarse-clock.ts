@@ -8,6 +8,10 @@
  * come, provided that the word lags by less than the slack; false (also for `NaN`) means nothing: ask `exactNow()`. So near
  * a deadline, and while the pulse sleeps, the real clock decides, and time never runs backward across a decision.
  *
+ * A second word holds the same time in whole units, for deadlines that are fields of many objects: V8 keeps a small integer in the object, and a
+ * double elsewhere, which with 100,000 of them is one more wait for memory. Compare `coarseTick[0] < lastTick(moment)`: both are rounded down, so
+ * true says the same of the moment.
+ *
  * | the pulse is | and                                             | it becomes                                     |
  * |--------------|-------------------------------------------------|------------------------------------------------|
  * | absent       | `exactNow()` ran `HOT_READS` times in 100 ms    | awake (or absent for good: no thread to be had)|
@@ -28,14 +32,22 @@ const TICKS_AWAKE = 200;
 const HOT_READS = 256;
 const HOT_WINDOW = 0.1;
 
+/** Seconds. 2^31 of them are 198 days, after which a process asks the real clock. */
+const TICK_UNIT = 0.008;
+/** What the second word is while the first one is `NaN`: no deadline is later. */
+const ASLEEP = 0x7fffffff;
+
 /**
- * The shared words: bytes 0-7 the time (float64), bytes 8-11 `CALLED` (int32): 1 when a reader wants the pulse awake.
+ * The shared words: bytes 0-7 the time (float64), bytes 8-11 `CALLED` (int32): 1 when a reader wants the pulse awake; bytes 12-15 the time in
+ * units (int32) since the moment in bytes 16-23 (float64), which whoever made the words wrote.
  * The layout's number is in the name, since two copies of this package may meet in one process.
  */
-const SHARED_NAME = 'advanced-caching.pulse.2';
-const SHARED_BYTES = 16;
+const SHARED_NAME = 'advanced-caching.pulse.3';
+const SHARED_BYTES = 24;
 const CALLED_AT = 8;
 const CALLED = 0;
+const TICK_AT = 12;
+const ORIGIN_AT = 16;
 
 const inherited: unknown = getEnvironmentData(SHARED_NAME);
 const isInherited = inherited instanceof SharedArrayBuffer && inherited.byteLength === SHARED_BYTES;
@@ -44,7 +56,28 @@ const called = new Int32Array(shared, CALLED_AT, 1);
 
 /** Element 0 is the host's monotonic time in seconds, up to a few ticks ago, or `NaN`. Only the pulse writes it. */
 export const coarseNow: Float64Array = new Float64Array(shared, 0, 1);
-if (!isInherited) coarseNow[0] = NaN;
+/** Element 0 is the same in units of its own, or larger than any `lastTick`. Only the pulse writes it. */
+export const coarseTick: Int32Array = new Int32Array(shared, TICK_AT, 1);
+const originWord = new Float64Array(shared, ORIGIN_AT, 1);
+if (!isInherited) {
+  originWord[0] = monotonic() / 1000;
+  tellNothing();
+}
+const origin = originWord[0] as number;
+
+/** As while the pulse sleeps. */
+export function tellNothing(): void {
+  coarseNow[0] = NaN;
+  coarseTick[0] = ASLEEP;
+}
+
+/** What `coarseTick[0]` is less than only if a moment (monotonic seconds) has not come. A moment that has is `NEVER`. */
+export function lastTick(moment: number): number {
+  return Math.max(NEVER, Math.min(ASLEEP, Math.floor((moment - COARSE_SLACK - origin) / TICK_UNIT))) | 0;
+}
+
+/** Of a moment for which that clock may not decide. */
+export const NEVER = -1;
 
 let reads = 0;
 let windowEnds = 0;
@@ -83,6 +116,8 @@ const PULSE = `
 const { workerData } = require('node:worker_threads');
 const time = new Float64Array(workerData.shared, 0, 1);
 const called = new Int32Array(workerData.shared, ${CALLED_AT}, 1);
+const tick = new Int32Array(workerData.shared, ${TICK_AT}, 1);
+const origin = new Float64Array(workerData.shared, ${ORIGIN_AT}, 1);
 const { suspension } = workerData;
 const never = new Int32Array(new SharedArrayBuffer(4));
 for (;;) {
@@ -92,10 +127,12 @@ for (;;) {
     const apart = Math.round((Date.now() - now) / ${UNIT}) | 0;
     if (${standsStill} && Math.abs((apart - Atomics.load(suspension, ${DISTANCE})) | 0) > ${JUMP}) break;
     time[0] = (now + Atomics.load(suspension, ${SUSPENDED}) * ${UNIT}) / 1000;
+    tick[0] = Math.min(${ASLEEP}, Math.floor((time[0] - origin[0]) / ${TICK_UNIT}));
     Atomics.wait(never, 0, 0, ${TICK_MS});
   }
   Atomics.store(called, ${CALLED}, 0);
   time[0] = NaN;
+  tick[0] = ${ASLEEP};
   Atomics.wait(called, ${CALLED}, 0);
 }`;
 
@@ -116,11 +153,8 @@ function startPulse(): void {
     // No threads here (the permission model, for one): the real clock does, only slower.
     return;
   }
-  const ended = (): void => {
-    coarseNow[0] = NaN;
-  };
-  pulse.on('error', ended);
-  pulse.on('exit', ended);
+  pulse.on('error', tellNothing);
+  pulse.on('exit', tellNothing);
   pulse.unref();
   setEnvironmentData(SHARED_NAME, shared);
 }

@@ -1,8 +1,8 @@
-import { coarseNow, exactNow } from '../core/coarse-clock.js';
+import { coarseTick, exactNow, lastTick, NEVER } from '../core/coarse-clock.js';
 import type { Clock, Timer } from '../core/clock.js';
 import { systemClock } from '../core/clock.js';
 import type { CacheEntry } from '../core/entry.js';
-import { Node, hotUntil, kill } from './node.js';
+import { Node, kill } from './node.js';
 import { Sieve } from './sieve.js';
 import { sizeOf } from './size-of.js';
 import { TimerWheel } from './timer-wheel.js';
@@ -72,7 +72,7 @@ export class NodeTable {
   }
 
   isFresh(node: Node): boolean {
-    return (coarseNow[0] as number) < node.hotUntil || this.now() < node.freshUntil;
+    return (coarseTick[0] as number) < node.hotUntil || this.now() < node.freshUntil;
   }
 
   /** The node, as long as it is held: fresh or stale. */
@@ -104,7 +104,7 @@ export class NodeTable {
     node.promise = undefined;
     node.freshUntil = now + freshFor;
     node.heldUntil = now + heldFor;
-    node.hotUntil = this.isSystem ? hotUntil(node.freshUntil) : -Infinity;
+    node.hotUntil = this.isSystem ? lastTick(node.freshUntil) : NEVER;
     node.wallFreshUntil = wallFreshUntil;
     node.createdAt = createdAt;
     this.#bytes += bytes - node.bytes;

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
-import { COARSE_SLACK, coarseNow, exactNow } from '../../dist/core/coarse-clock.js';
+import { COARSE_SLACK, coarseNow, coarseTick, exactNow, lastTick, NEVER, tellNothing } from '../../dist/core/coarse-clock.js';
 import { systemClock } from '../../dist/core/clock.js';
 import { InMemCache, cache } from '../../dist/index.js';
 import { until } from '../helpers/wait.js';
@@ -28,6 +28,36 @@ test.serial('awake, the word follows the clock and is never ahead of it', async 
     const read = word();
     if (!Number.isNaN(read)) t.true(read <= exactNow() + 0.001);
   }
+});
+
+test.serial('a deadline in whole units is never told before it by more than the word is, and never after it', async (t) => {
+  await wakeUp();
+  let ahead = 0;
+  for (let i = 0; i < 10_000; i++) {
+    const now = exactNow();
+    const moment = now + (Math.random() - 0.5) / 5;
+    const isAhead = (coarseTick[0] as number) < lastTick(moment);
+    if (isAhead) {
+      ahead++;
+      t.true(now < moment);
+    }
+    // Off by the slack, the ticks, and a unit for each side: else the real clock would be asked for more than it has to be.
+    if (moment > now + 0.06 && !Number.isNaN(word())) t.true(isAhead || (coarseTick[0] as number) > 0x7ffffffe);
+  }
+  t.true(ahead > 1000);
+});
+
+test.serial('nothing is ahead of a clock that sleeps, and nothing that is over ahead of one that is awake', async (t) => {
+  t.is(lastTick(-Infinity), NEVER);
+  t.is(lastTick(exactNow() - 1000), NEVER);
+  await wakeUp();
+  t.true((coarseTick[0] as number) < lastTick(Infinity));
+  // The pulse may tick in between, but not each time.
+  const told = Array.from({ length: 100 }, () => {
+    tellNothing();
+    return (coarseTick[0] as number) < lastTick(Infinity);
+  });
+  t.true(told.filter((isAhead) => !isAhead).length > 50);
 });
 
 test.serial('it goes on while this event loop is blocked, and a loop that only reads it sees it move', async (t) => {

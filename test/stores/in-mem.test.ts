@@ -1,4 +1,5 @@
 import test from 'ava';
+import { NEVER } from '../../dist/core/coarse-clock.js';
 import { InMemCache } from '../../dist/index.js';
 import { tableOf } from '../../dist/stores/in-mem.js';
 import { sizeOf } from '../../dist/stores/size-of.js';
@@ -144,7 +145,7 @@ test('a dead node keeps nothing of its value', (t) => {
   const node = tableOf(store)?.nodes.get('a');
   store.delete('a');
   t.is(node?.value, undefined);
-  t.is(node?.hotUntil, -Infinity);
+  t.is(node?.hotUntil, NEVER);
 });
 
 test('the wall clock may jump: no negative life, no negative age', (t) => {
