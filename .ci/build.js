@@ -20,18 +20,7 @@ const remove = (folder) => rmSync(join(root, folder), { recursive: true, force: 
 const tsc = ['node_modules/typescript/bin/tsc', '-p', 'src'];
 remove('dist');
 remove('build');
-node(...tsc, '--emitDeclarationOnly');
-node(
-  ...tsc,
-  '--outDir',
-  'build',
-  '--removeComments',
-  '--declaration',
-  'false',
-  '--declarationMap',
-  'false',
-  '--isolatedDeclarations',
-  'false',
-);
+node(...tsc);
+node(...tsc, '--outDir', 'build', '--emitDeclarationOnly', 'false', '--removeComments');
 node('.ci/bundle.js');
 remove('build');

@@ -7,18 +7,13 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { hostPlace } from '../dist/link/host/place.js';
+import { monotonic as now } from '../dist/core/clock.js';
 import { followHost } from '../dist/link/host/follow.js';
 import { leadHost } from '../dist/link/host/lead.js';
 import { isQuick, progress, table } from './support/results.js';
 import { quantile } from './support/stats.js';
 
 const [role = 'main', directory = '', key = ''] = process.argv.length > 4 ? process.argv.slice(2) : [];
-
-/** The clock that all processes of the host share, in milliseconds. */
-function now() {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1000 + nanoseconds / 1e6;
-}
 
 /** @param {string} base */
 const placeIn = (base) => hostPlace({ namespace: 'bench', directory: base });

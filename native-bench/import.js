@@ -29,8 +29,14 @@ const PACKAGES = [
 /** @param {string} specifier @returns {Promise<import('./support/import/host.js').Outcome | undefined>} */
 async function measure(specifier) {
   progress(specifier || 'nothing');
-  // Found from here: the peers are installed for the benchmarks.
-  const child = fork(HOST, [specifier && import.meta.resolve(specifier), String(THREADS)], {
+  let url = '';
+  try {
+    // Found from here: the peers are installed for the benchmarks.
+    if (specifier) url = import.meta.resolve(specifier);
+  } catch {
+    return undefined;
+  }
+  const child = fork(HOST, [url, String(THREADS)], {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   const end = () => void child.kill('SIGKILL');

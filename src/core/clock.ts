@@ -59,7 +59,9 @@ export const systemClock: Clock = {
     let keepAlive = true;
     let handle: NodeJS.Timeout;
     const arm = (left: number): void => {
-      handle = left > TIMER_STEP ? setTimeout(() => arm(due - monotonic()), TIMER_STEP) : setTimeout(callback, Math.max(left, 0));
+      // The lesser of the two: fake timers move `setTimeout`, and not always `performance.now()`.
+      const next = (): void => arm(Math.min(left - TIMER_STEP, due - monotonic()));
+      handle = left > TIMER_STEP ? setTimeout(next, TIMER_STEP) : setTimeout(callback, Math.max(left, 0));
       if (!keepAlive) handle.unref();
     };
     arm(delay);

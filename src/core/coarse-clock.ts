@@ -1,5 +1,5 @@
 /**
- * A clock that costs a memory load: reading the real one (45-60 ns) would be most of a cache hit.
+ * A clock that costs a memory load: reading the real one (50-70 ns) would be most of a cache hit.
  *
  * One word in shared memory holds the host's monotonic time in seconds, or `NaN` while nobody ticks it. It is ticked by the
  * *pulse*, a small thread of our own (a timer of this thread would stand still while the event loop is blocked).

@@ -57,7 +57,8 @@ const shared = isInherited ? inherited : new SharedArrayBuffer(SHARED_BYTES);
 export const suspension: Int32Array = new Int32Array(shared);
 
 if (standsStill && !isInherited) {
-  look(distance(running()));
+  suspension[SUSPENDED] = Math.max(0, measure());
+  suspension[DISTANCE] = distance(running());
   setEnvironmentData(SHARED_NAME, shared);
 }
 

@@ -24,10 +24,12 @@ interface Followed {
   readonly own: number;
 }
 
+/** When this thread began (Unix seconds), as far as can be told: a suspend of the machine before this module was loaded is missing. */
+const startedAt = (systemClock.wall() - performance.now()) / 1000;
+
 /** While it is open it watches the event loop, and knows what it told last. */
 export class Collector {
   readonly #name: string;
-  readonly #startedAt = (systemClock.wall() - performance.now()) / 1000;
   readonly #task = ownTask();
   readonly #followed = new WeakMap<object, Followed>();
   #loop: IntervalHistogram | undefined;
@@ -70,7 +72,7 @@ export class Collector {
       name: this.#name,
       isMain: isMainThread,
       node: process.version,
-      startedAt: this.#startedAt,
+      startedAt: startedAt,
       at: systemClock.wall() / 1000,
       memory: { rss, heapUsed, heapTotal, external },
       loop: this.#delays(),

@@ -72,8 +72,8 @@ const JITTER = 0.1;
  * Runs something every `interval`, never twice at a time.
  *
  * The schedule counts from the start of a run: the next one is due an interval later, give or take 10 %, and that jitter
- * is taken out again before the next is added, so it never accumulates. One timer at most is set, on a clock that never
- * jumps: however long the event loop was blocked, however many starts a slow run delayed, one run makes up for all.
+ * is taken out again before the next is added, so it never accumulates. One timer at most is set, on a clock that nobody
+ * sets: however long the event loop was blocked, however many starts a slow run delayed, one run makes up for all.
  */
 export class Repeater {
   readonly #options: RepeaterOptions;

@@ -1,5 +1,5 @@
 /** Loaders given as modules: the dedicated thread, what goes wrong in it, and how it comes back. */
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import test from 'ava';
@@ -182,6 +182,28 @@ test.serial('a loader that blocks its thread for ever is ended after its timeout
   await reaches(mirror, 2);
   await writer.stop();
   mirror.close();
+});
+
+test.serial('a loader that ended while this event loop was blocked has not blocked its thread', async (t) => {
+  const other = write('loaders.js');
+  const { thread } = (await other.writer.ready()) as { thread: number };
+  const { writer, mirror, errors } = write('loaders.js#asking', { timeout: '2s', runImmediately: false });
+  const refreshed = writer.refresh();
+  // It runs, and this thread has heard so: that was told before.
+  await until(() => existsSync(blockFile), { what: 'the loader runs' });
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  rmSync(blockFile);
+  // After what is run by `setImmediate` come the timers, and only then what the thread told meanwhile.
+  setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3500));
+  await refreshed;
+  t.is(mirror(), 'answered');
+  await other.writer.refresh();
+  t.like(other.mirror(), { thread });
+  t.deepEqual(errors, []);
+  for (const one of [other, { writer, mirror }]) {
+    await one.writer.stop();
+    one.mirror.close();
+  }
 });
 
 test.serial('a stop waits for a loader that blocks its thread, and no longer than its timeout', async (t) => {

@@ -138,6 +138,13 @@ on(`all processes of the machine have one clock, whenever they began${skipped}`,
   t.true(other.monotonic > one.monotonic);
 });
 
+on(`where the rounding turns two processes are one unit apart at most${skipped}`, async (t) => {
+  const host = machine(t, 150);
+  const told: number[] = [];
+  for (let i = 0; i < 4; i++) told.push((await tell<Clocks>(await processOn(t, host), 'clocks')).suspended);
+  t.true(Math.max(...told) - Math.min(...told) < 101, `${told.join(', ')} ms`);
+});
+
 on(`suspends too short to be seen add up${skipped}`, async (t) => {
   const host = machine(t);
   const child = await processOn(t, host);

@@ -35,7 +35,10 @@ export interface LeaseEvents {
 
 interface Held {
   readonly epoch: number;
-  /** When it is over, by this host's monotonic clock, counted from before Redis was asked: never later than by Redis's. */
+  /**
+   * When it is over, by this host's monotonic clock, counted from before Redis was asked: not later than by Redis's, but for suspends of the
+   * machine that were too short to be seen (`core/suspension.ts`), against which there is the fence.
+   */
   until: number;
   version: number;
 }
