@@ -67,7 +67,8 @@ for (let i = 0; i < refreshes; i++) {
   const begun = performance.now();
   await writer.refresh(++round);
   refresh.push(performance.now() - begun);
-  if (!ways[way].unchanged) await all({ until: round });
+  if (ways[way].unchanged) continue;
+  await all({ until: round });
   visible.push(performance.now() - begun);
 }
 const stall = await stalls();

@@ -14,7 +14,7 @@ export const COLOURS = `
 svg { font: 12px system-ui, sans-serif; } svg text { fill: var(--text); } svg .tick, svg .axis { fill: var(--soft); font-size: 11px; }
 .grid { stroke: var(--rule); } .mark { stroke: var(--text); stroke-dasharray: 4 3; } .whisker { stroke: var(--text); fill: none; opacity: .65; }
 rect.ours { fill: var(--ours); } rect.other { fill: var(--other); }
-.line { fill: none; stroke-width: 2; } .line.ours { stroke: var(--ours); stroke-width: 3; } .line.dashed { stroke-dasharray: 7 4; } .dot.ours { fill: var(--ours); }
+.line { fill: none; stroke-width: 2; } .line.ours { stroke: var(--ours); stroke-width: 3; } .line.dash1 { stroke-dasharray: 7 4; } .line.dash2 { stroke-dasharray: 2 3; } .line.dash3 { stroke-dasharray: 12 3 2 3; } .dot.ours { fill: var(--ours); }
 ${Array.from({ length: PALETTE }, (_, i) => `.line.c${i} { stroke: var(--c${i}); } .dot.c${i} { fill: var(--c${i}); }`).join(' ')}
 `;
 
@@ -103,7 +103,7 @@ export function barChart({ title, unit, log = false, mark, bars }) {
 /** @param {Omit<import('../results.js').Lines, 'type'>} chart */
 export function lineChart({ title, x, y, series }) {
   const left = 64;
-  const right = WIDTH - 16;
+  const right = WIDTH - 24;
   const top = 12;
   const bottom = 300;
   const shown = series.map((one) => ({
@@ -133,7 +133,7 @@ export function lineChart({ title, x, y, series }) {
   let ours = 0;
   let other = 0;
   for (const one of shown) {
-    const name = one.ours ? (ours++ === 0 ? 'ours' : 'ours dashed') : `c${other++ % PALETTE}`;
+    const name = one.ours ? `ours dash${ours++}` : `c${other++ % PALETTE}`;
     const path = one.points
       .map((point, i) => `${i === 0 ? 'M' : 'L'}${across.at(point.x).toFixed(1)} ${up.at(point.y).toFixed(1)}`)
       .join('');
@@ -144,12 +144,12 @@ export function lineChart({ title, x, y, series }) {
         `<circle class="dot ${name}" cx="${across.at(point.x).toFixed(1)}" cy="${up.at(point.y).toFixed(1)}" r="3.5"><title>${escape(told)}</title></circle>`,
       );
     }
-    const width = 34 + one.name.length * 6.6;
+    const width = 46 + one.name.length * 6.6;
     if (legendX > left && legendX + width > right) {
       legendX = left;
       legendY += 20;
     }
-    body.push(`<path class="line ${name}" d="M${legendX} ${legendY - 4}h18"/>${text(legendX + 24, legendY, one.name)}`);
+    body.push(`<path class="line ${name}" d="M${legendX} ${legendY - 4}h30"/>${text(legendX + 36, legendY, one.name)}`);
     legendX += width;
   }
   return svg(legendY + 12, title, body);
