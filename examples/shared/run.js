@@ -47,8 +47,10 @@ async function check(address) {
   await get('/users/7');
   const { caches } = await json('/metrics');
   console.log('metrics of getUser:', JSON.stringify(caches.getUser));
-  assert.equal(caches.getUser.misses, 50);
-  assert.equal(caches.getUser.hits, 1);
+  // On a busy machine some of the fifty come after the query, and are hits as the last one is.
+  assert.equal(caches.getUser.misses + caches.getUser.hits, 51);
+  assert.equal(caches.getUser.sets, 1);
+  assert.ok(caches.getUser.hits >= 1);
 
   const page = await get('/inspector');
   assert.equal(page.status, 200);
