@@ -299,9 +299,10 @@ linux('file descriptors stay as many over 1,000 publishes and 200 connections', 
     await seen.close();
   }
   await until(async () => (await writer.ask({})).status!.readers === 1, 'all gone');
-  t.is((await writer.ask({})).fds, before);
+  // A file that is just being written or read counts for a moment, then as now.
+  await until(async () => (await writer.ask({})).fds! <= before, 'no more descriptors in the writer');
   await until(() => follower.of('snapshot').at(-1)?.version === 1010, 'up to date');
-  t.is((await follower.ask({})).fds, followerBefore);
+  await until(async () => (await follower.ask({})).fds! <= followerBefore, 'no more descriptors in the follower');
   t.is(readdirSync(place.directory).length, 3);
 });
 
