@@ -11,6 +11,7 @@ const KEYS = ['', 'a', 'b', 'c', 'dd', 'ee', 'ff', 'g'.repeat(30), '__proto__', 
 type Step =
   | { readonly do: 'keep'; readonly key: number; readonly valueBytes: number; readonly times: number }
   | { readonly do: 'hit' | 'forget'; readonly key: number }
+  | { readonly do: 'expect'; readonly records: number }
   | { readonly do: 'settle' | 'clear' };
 
 const key = fc.nat(KEYS.length - 1);
@@ -21,6 +22,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('hit' as const), key }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('forget' as const), key }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('expect' as const), records: fc.nat(20) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('settle' as const, 'clear' as const) }) },
 );
 const limits: fc.Arbitrary<MemoLimits> = fc.record({
@@ -56,6 +58,8 @@ test('within its bounds, whatever is asked; what it has is what was kept last', 
           } else if (now.do === 'forget') {
             memo.forget(KEYS[now.key] as string, hashOf(now.key));
             t.is(find(now.key), undefined);
+          } else if (now.do === 'expect') {
+            memo.expect(now.records);
           } else if (now.do === 'settle') {
             memo.settle();
             seed = 1 - seed;
@@ -82,6 +86,28 @@ test('while there is room, everything stays', (t) => {
   for (let i = 0; i < 100; i++) memo.keep(new Remembered(`k${i}`, i, 10, 0), i * 7919, undefined);
   t.is(memo.entries.size, 100);
   t.is(memo.entries.get('k7')?.value, 7);
+});
+
+test('of more records than there is room for, a quarter stays at once, and the others when they are asked for again', (t) => {
+  const ask = (memo: Memo<number>, i: number): void => {
+    const name = `k${i}`;
+    const hash = Math.imul(i + 1, 0x9e3779b1);
+    memo.keep(memo.waiting(name, hash) ?? new Remembered(name, i, 10, 0), hash, memo.entries.get(name));
+  };
+  const memo = new Memo<number>({ maxEntries: 400, maxBytes: 1 << 20 });
+  memo.expect(401);
+  for (let i = 0; i < 300; i++) ask(memo, i);
+  t.is(memo.entries.size, 100);
+  for (let round = 0; round < 5; round++) for (let i = 0; i < 300; i++) if (!memo.entries.has(`k${i}`)) ask(memo, i);
+  t.is(memo.entries.size, 300);
+  // By bytes as well: a quarter of 8,000, of records of 127 or less each.
+  const small = new Memo<number>({ maxEntries: 400, maxBytes: 8000 });
+  small.expect(401);
+  for (let i = 0; i < 300; i++) ask(small, i);
+  t.true(small.entries.size >= 15 && small.entries.size <= 17, String(small.entries.size));
+  memo.expect(400);
+  for (let i = 300; i < 400; i++) ask(memo, i);
+  t.is(memo.entries.size, 400);
 });
 
 test('a scan of many keys leaves those that are asked for all the time', (t) => {

@@ -6,17 +6,18 @@ import { Worker } from 'node:worker_threads';
 import { ways } from './ways.js';
 
 /**
- * @typedef {{ way: import('./ways.js').WayKey, count: number, readers: number, refreshes: number }} Run
- * @typedef {{ attach: number, refresh: number[], visible: number[], quiet: Stall, stall: Stall, rss: number, elsewhere: number | undefined }} Outcome
- * @typedef {{ longest: number, own: number, work: number, meetings: number[] }} Stall `own`: of the one that was longest but for what the thread waited for a processor;
- * `work`: the longest that the thread ran between two ticks; `meetings`: what the lookups of a tick took that found a new version
- * milliseconds, bytes. `refresh` ends with the writer, `visible` with the last thread that has it; `quiet` is the longest stall without refreshes
+ * @typedef {{ way: import('./ways.js').WayKey, count: number, readers: number, lookups: number, refreshes: number }} Run `lookups`: of each thread in a millisecond
+ * @typedef {{ attach: number, refresh: number[], visible: number[], quiet: Stalls, stall: Stalls, rss: number, elsewhere: number | undefined }} Outcome
+ * @typedef {{ longest: number[], own: number[], work: number[], meetings: number[] }} Stalls the longest of all threads in each refresh. `own`: of the one that was
+ * longest but for what the thread waited for a processor; `work`: the longest that a thread ran between two ticks; `meetings`: what the lookups of a tick took that
+ * found a new version
+ * milliseconds, bytes. `refresh` ends with the writer, `visible` with the last thread that has it; `quiet`: in as many times without a refresh
  */
 
 const READER = new URL('reader.js', import.meta.url);
 
 /** @type {Run} */
-const { way, count, readers, refreshes } = JSON.parse(process.argv[2] ?? '');
+const { way, count, readers, lookups, refreshes } = JSON.parse(process.argv[2] ?? '');
 /** @type {Worker[]} */
 const workers = [];
 const writer = await ways[way].writer(count, workers);
@@ -24,7 +25,7 @@ let round = 0;
 // Twice, so that all memory that it takes in the long run is in use.
 for (let i = 0; i < 2; i++) await writer.refresh(++round);
 
-for (let i = 0; i < readers; i++) workers.push(new Worker(READER, { ...ways[way].worker, workerData: { way, count } }));
+for (let i = 0; i < readers; i++) workers.push(new Worker(READER, { ...ways[way].worker, workerData: { way, count, lookups } }));
 // Started: what counts is what they do from here on.
 await Promise.all(workers.map((worker) => once(worker, 'message')));
 
@@ -46,32 +47,40 @@ function all(question) {
   );
 }
 
-/** Of all threads, since it was asked before. @returns {Promise<Stall>} */
-async function stalls() {
-  /** @type {Stall[]} */
+/** @returns {Stalls} */
+const noStalls = () => ({ longest: [], own: [], work: [], meetings: [] });
+
+/** Adds what there was in all threads since they were asked before. @param {Stalls} to */
+async function addStalls(to) {
+  /** @type {{ longest: number, own: number, work: number, meetings: number[] }[]} */
   const each = await all({ stall: true });
-  const most = (/** @type {'longest' | 'own' | 'work'} */ figure) => Math.max(...each.map((stall) => stall[figure]));
-  return { longest: most('longest'), own: most('own'), work: most('work'), meetings: each.flatMap(({ meetings }) => meetings) };
+  for (const figure of /** @type {const} */ (['longest', 'own', 'work'])) to[figure].push(Math.max(...each.map((stall) => stall[figure])));
+  to.meetings.push(...each.flatMap(({ meetings }) => meetings));
 }
 
 const attach = Math.max(...(await all({ attach: { data: writer.data } })));
 await all({ begin: true });
 // Until they know what they will, and their heaps have grown: that is no refresh's doing.
 await sleep(refreshes === 1 ? 300 : 2500);
-await stalls();
-await sleep(1000);
-const quiet = await stalls();
+await addStalls(noStalls());
+const quiet = noStalls();
+for (let i = 0; i < refreshes; i++) {
+  await sleep(1000);
+  await addStalls(quiet);
+}
 const refresh = [];
 const visible = [];
+const stall = noStalls();
 for (let i = 0; i < refreshes; i++) {
   const begun = performance.now();
   await writer.refresh(++round);
   refresh.push(performance.now() - begun);
-  if (ways[way].unchanged) continue;
-  await all({ until: round });
-  visible.push(performance.now() - begun);
+  if (!ways[way].unchanged) {
+    await all({ until: round });
+    visible.push(performance.now() - begun);
+  }
+  await addStalls(stall);
 }
-const stall = await stalls();
 const { rss } = process.memoryUsage();
 /** @type {Outcome} */
 const outcome = { attach, refresh, visible, quiet, stall, rss, elsewhere: await writer.elsewhere?.() };

@@ -1,15 +1,14 @@
 // @ts-check
-/** A thread that reads: looks 16 records up every millisecond, and notes for how long its event loop stood still. */
+/** A thread that reads: looks some records up every millisecond, and notes for how long its event loop stood still. */
 import { openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { keyOf } from './records.js';
+import { requestFor } from './records.js';
 import { MARKED, ways } from './ways.js';
 
-const LOOKUPS = 16;
 const PERIOD = 1;
 
-/** @type {{ way: import('./ways.js').WayKey, count: number }} */
-const { way, count } = workerData;
+/** @type {{ way: import('./ways.js').WayKey, count: number, lookups: number }} */
+const { way, count, lookups } = workerData;
 /** @type {import('./ways.js').Get} */
 let get;
 let wanted = 0;
@@ -73,7 +72,7 @@ function compareRound(marked) {
 async function look() {
   isLooking = true;
   const begun = performance.now();
-  const looks = Array.from({ length: LOOKUPS }, () => get(keyOf(Math.floor(Math.random() * count))));
+  const looks = Array.from({ length: lookups }, () => get(requestFor(Math.floor(Math.random() * count))));
   for (const record of looks) if ((record instanceof Promise ? await record : record) === undefined) throw new Error('A record is missing');
   const answer = get(MARKED);
   const marked = answer instanceof Promise ? await answer : answer;
