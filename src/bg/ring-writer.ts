@@ -105,7 +105,9 @@ export class RingWriter<T> implements Engine {
 
   refresh(): Promise<void> {
     if (this.#repeater) return this.#repeater.trigger();
-    const why = this.#stopped ? 'is stopped' : 'stands by: another process has the writer';
+    const why = this.#stopped
+      ? 'is stopped'
+      : 'stands by: another process has the writer, or it is not known yet who has it (await its `ready()`)';
     return Promise.reject(new StoppedError(`The writer of '${this.#plan.key}' ${why}`));
   }
 

@@ -14,6 +14,9 @@ export type News = Pick<SnapshotMeta, 'epoch' | 'version'>;
 
 export const NO_NEWS: News = Object.freeze({ epoch: 0, version: 0 });
 
+/** Of a snapshot, for whoever keeps it longer than the snapshot, whose bytes may be a hundred megabytes. */
+export const newsOf = ({ epoch, version }: News): News => ({ epoch, version });
+
 /** Holds the newest snapshot of one key under its `(epoch, version)`. */
 export interface SnapshotStore {
   /**

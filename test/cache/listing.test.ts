@@ -1,10 +1,9 @@
 /** What the inspector is told of cached functions: counted exactly, and nothing kept alive for it. */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import { listings, startCounting } from '../../dist/cache/listing.js';
 import { cache, InMemCache, InMemoryMetrics, LocalFileCache, NULL_METRICS } from '../../dist/index.js';
 import { ownTotalsOf } from '../../dist/metrics/counting.js';
+import { collector } from '../support/collector.js';
 import { tempDir, until } from '../support/process.js';
 
 const bare = cache(60, { key: 'bare:{}', name: 'bare' }, (id: number) => id);
@@ -116,13 +115,12 @@ test('a listing removes and clears as the function does', async (t) => {
 });
 
 test.serial('nothing is kept alive: a function that is dropped is listed no more', async (t) => {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as () => void;
+  const collect = collector();
   const kept = cache(60, { key: 'kept', name: 'kept' }, () => 1);
   for (let at = 0; at < 1000; at++) cache(60, { key: 'dropped', name: 'dropped' }, () => 1)();
   await until(
     () => {
-      gc();
+      collect();
       return listings().filter(({ name }) => name === 'dropped').length === 0;
     },
     { what: 'the end of a thousand functions' },

@@ -1,10 +1,9 @@
 /** What keyed mirrors promise not to do: keep what a loader gave, decode what nobody asks for, or decode anew what has not changed. */
 import { setImmediate } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import { bg, type KeyedSource, serializers } from '../../dist/index.js';
 import { endAfterwards, newKey } from '../bg/support.js';
+import { collector } from '../support/collector.js';
 
 endAfterwards();
 
@@ -37,8 +36,7 @@ test('a record is serialized before the next one is taken', async (t) => {
 });
 
 test('what a stream gave is garbage at once: there is never a second copy of the records', async (t) => {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
+  const collect = collector();
   const given: WeakRef<object>[] = [];
   let alive = -1;
   async function* stream(): AsyncGenerator<[string, { i: number }]> {

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../core/clock.js';
 import { ProtocolError } from '../../core/errors.js';
-import { NO_NEWS, type Announcer, type News } from '../ports.js';
+import { NO_NEWS, newsOf, type Announcer, type News } from '../ports.js';
 import { newNonce, proof, PROTOCOL, receive, sameProof, send, type ReaderMessage } from './messages.js';
 
 /** More processes than this don't follow one key on one host; whoever opens more connections is not let in. */
@@ -61,7 +61,7 @@ export class SocketAnnouncer implements Announcer {
   }
 
   announce(news: News): void {
-    this.#news = news;
+    this.#news = newsOf(news);
     this.#confirmedAt = 0;
     for (const reader of this.#readers) this.#tell(reader);
   }

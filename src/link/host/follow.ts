@@ -4,7 +4,7 @@ import { StoreError } from '../../core/errors.js';
 import { checkCount, checkKey } from '../../core/options.js';
 import { report, toError } from '../../core/report.js';
 import { DEFAULT_MAX_BYTES, isNewer } from '../../core/snapshot.js';
-import type { Follower, FollowerEvents, LinkOptions, LinkState, LinkStatus, News } from '../ports.js';
+import { newsOf, type Follower, type FollowerEvents, type LinkOptions, type LinkState, type LinkStatus, type News } from '../ports.js';
 import { WriterConnection } from './connection.js';
 import { writerAddress } from './election.js';
 import { codeOf } from '../../files/owned.js';
@@ -126,7 +126,7 @@ export class HostFollower implements Follower {
 
   /** What this process published itself is not news to it. */
   published(news: News): void {
-    if (isNewer(news, this.#puller.have)) this.#puller.have = { epoch: news.epoch, version: news.version };
+    if (isNewer(news, this.#puller.have)) this.#puller.have = newsOf(news);
   }
 
   /** Follows (again), the first connection being tried after `delay` milliseconds. */

@@ -1,7 +1,7 @@
 /** Publishes one after another. Of those that wait, only the newest is made. */
 import { StoreError } from '../../core/errors.js';
 import { isNewer, type Snapshot } from '../../core/snapshot.js';
-import type { News } from '../ports.js';
+import { newsOf, type News } from '../ports.js';
 
 interface Waiting {
   snapshot: Snapshot;
@@ -20,7 +20,7 @@ export class Publications {
   #over: Error | undefined;
 
   constructor(last: News, write: (snapshot: Snapshot) => Promise<void>) {
-    this.#stored = last;
+    this.#stored = newsOf(last);
     this.#write = write;
   }
 
@@ -67,7 +67,7 @@ export class Publications {
     this.#current = snapshot;
     const written = this.#write(snapshot).then(
       () => {
-        this.#stored = snapshot;
+        this.#stored = newsOf(snapshot);
         this.#next();
       },
       (error: unknown) => {

@@ -1,7 +1,7 @@
 /** Brings what is newer from the file into the process: one read at a time, never backward, a bad file tried once. */
 import { AdvancedCachingError, WireFormatError } from '../../core/errors.js';
 import { isNewer, type Snapshot } from '../../core/snapshot.js';
-import { NO_NEWS, type News } from '../ports.js';
+import { NO_NEWS, newsOf, type News } from '../ports.js';
 import type { SnapshotFile } from './snapshot-file.js';
 
 export interface PullerEvents {
@@ -68,7 +68,7 @@ export class Puller {
       this.#seen = loaded.identity;
       this.#bad = undefined;
       if (this.#closed || !isNewer(loaded.snapshot, this.have)) return;
-      this.have = { epoch: loaded.snapshot.epoch, version: loaded.snapshot.version };
+      this.have = newsOf(loaded.snapshot);
       this.#events.onSnapshot(loaded.snapshot);
     } catch (error) {
       if (isVerdict(error)) {

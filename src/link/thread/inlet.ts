@@ -9,6 +9,9 @@ import { confirm, newestMeta, publish } from '../../mirror/protocol.js';
 /** For how long (milliseconds) a ring that is still somebody else's is left alone. */
 const RETRY_MS = 250;
 
+/** From so many bytes on their memory isn't left to the collector. */
+const LARGE = 1024 * 1024;
+
 /** What fills a process's ring with what comes from outside, while this thread owns it. */
 export class Inlet {
   readonly #name: string;
@@ -56,6 +59,7 @@ export class Inlet {
     announceRing(this.#name, this.#ring);
   }
 
+  /** The snapshot's bytes are no more afterwards: they are the ring's. */
   takeIn(snapshot: Snapshot): void {
     const have = newestMeta(this.#ring);
     if (have && !isNewer(snapshot, have)) return;
@@ -72,6 +76,7 @@ export class Inlet {
     } catch (error) {
       this.#onProblem(toError(error));
     }
+    discard(snapshot);
   }
 
   confirm({ epoch, version, createdAtMonotonic }: Confirmation): void {
@@ -119,4 +124,11 @@ export class Inlet {
       if (this.#lastHeard) this.heard(this.#lastHeard);
     }, RETRY_MS).unref();
   }
+}
+
+/** Gives memory back at once: the collector of a thread that does little else comes late, and a hundred megabytes wait for it. */
+function discard({ bytes }: Snapshot): void {
+  const { buffer } = bytes;
+  // `transfer` came with Node 22.
+  if (bytes.byteLength >= LARGE && buffer instanceof ArrayBuffer && 'transfer' in buffer) buffer.transfer(0);
 }

@@ -5,7 +5,7 @@ import type { Ring } from '../../mirror/layout.js';
 import { newestConfirmation, newestMeta, take, type Taken } from '../../mirror/protocol.js';
 import { watch } from '../../mirror/watch.js';
 import { type Backoff, backoffDelay } from '../../scheduler/backoff.js';
-import { NO_NEWS, type News } from '../ports.js';
+import { NO_NEWS, newsOf, type News } from '../ports.js';
 
 const RETRY: Backoff = { base: 500, max: 500 };
 
@@ -44,7 +44,7 @@ export class Outlet {
 
   constructor(options: OutletOptions) {
     this.#options = options;
-    this.#sent = options.since ?? NO_NEWS;
+    this.#sent = newsOf(options.since ?? NO_NEWS);
     this.#unwatch = watch(options.ring, () => this.#next());
     this.#next();
   }
@@ -138,6 +138,6 @@ export class Outlet {
 
   async #send({ meta, bytes }: Taken): Promise<void> {
     await this.#options.target.publish({ ...meta, bytes });
-    if (isNewer(meta, this.#sent)) this.#sent = { epoch: meta.epoch, version: meta.version };
+    if (isNewer(meta, this.#sent)) this.#sent = newsOf(meta);
   }
 }
