@@ -1,4 +1,4 @@
-import { COARSE_SLACK, coarseNow, exactNow } from '../core/coarse-clock.js';
+import { coarseTick, exactNow, lastTick, NEVER } from '../core/coarse-clock.js';
 import { systemClock } from '../core/clock.js';
 import { type Duration, toSeconds } from '../core/duration.js';
 import { MirrorClosedError, StaleError, TimeoutError } from '../core/errors.js';
@@ -106,17 +106,18 @@ export function createMirror<T>(source: Source<T>, options: MirrorOptions): Mirr
 
   /** With a `ttl`, a read costs a look at the clock: the coarse one, and near the deadline the exact one. */
   function bounded(limit: number): () => T | undefined {
-    // Of the version that was looked at last. Confirmations put it off: they are asked for once it has come.
-    let deadline = Number.NEGATIVE_INFINITY;
+    // Of the version that was looked at last: until then it isn't stale. Confirmations put it off: they are asked for once it has come.
+    let until = NEVER;
     let version = 0;
     return function read() {
       const value = source.read();
-      if ((coarseNow[0] as number) < deadline - COARSE_SLACK && source.version() === version) return value;
+      if ((coarseTick[0] as number) < until && source.version() === version) return value;
       const meta = source.meta();
       if (meta === undefined) return value;
       version = source.version();
-      deadline = (meta.createdAtMonotonic + limit) / 1000;
-      if ((coarseNow[0] as number) < deadline - COARSE_SLACK || exactNow() < deadline) return value;
+      const deadline = (meta.createdAtMonotonic + limit) / 1000;
+      until = lastTick(deadline);
+      if ((coarseTick[0] as number) < until || exactNow() < deadline) return value;
       if (onStale === 'undefined') return undefined;
       throw new StaleError(`The value of '${key}' is older than its \`ttl\` of ${limit / 1000} s`);
     };
