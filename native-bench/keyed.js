@@ -36,9 +36,11 @@ const inner = process.env['BENCH_KEYED'];
 async function inProcess(count, way, readers) {
   progress(`${count} records, ${readers} threads: ${ways[way].name}`);
   // A refresh of a million takes some ways ten seconds and more.
-  const refreshes = isQuick ? 1 : count <= 100_000 ? 5 : ['keyed', 'control', 'limited'].includes(way) ? 8 : 1;
+  const isLong = count > 100_000 && !['keyed', 'control', 'lmdb'].includes(way);
+  const refreshes = isQuick || isLong ? 1 : 9;
+  const warmUps = isQuick || isLong ? 0 : 4;
   /** @type {import('./support/keyed/host.js').Run} */
-  const run = { way, count, readers, lookups: LOOKUPS, refreshes };
+  const run = { way, count, readers, lookups: LOOKUPS, warmUps, refreshes };
   const child = fork(HOST, [JSON.stringify(run)], { execArgv: [HEAP], env: { ...process.env, BENCH_RECORDS: String(count) } });
   const end = () => void child.kill('SIGKILL');
   process.once('exit', end);

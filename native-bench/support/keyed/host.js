@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { ways } from './ways.js';
 
 /**
- * @typedef {{ way: import('./ways.js').WayKey, count: number, readers: number, lookups: number, refreshes: number }} Run `lookups`: of each thread in a millisecond
+ * @typedef {{ way: import('./ways.js').WayKey, count: number, readers: number, lookups: number, warmUps: number, refreshes: number }} Run `lookups`: of each thread in a millisecond; `warmUps`: refreshes that are not counted
  * @typedef {{ attach: number, refresh: number[], visible: number[], quiet: Stalls, stall: Stalls, rss: number, elsewhere: number | undefined }} Outcome
  * @typedef {{ longest: number[], own: number[], work: number[], meetings: number[] }} Stalls the longest of all threads in each refresh. `own`: of the one that was
  * longest but for what the thread waited for a processor; `work`: the longest that a thread ran between two ticks; `meetings`: what the lookups of a tick took that
@@ -17,7 +17,7 @@ import { ways } from './ways.js';
 const READER = new URL('reader.js', import.meta.url);
 
 /** @type {Run} */
-const { way, count, readers, lookups, refreshes } = JSON.parse(process.argv[2] ?? '');
+const { way, count, readers, lookups, warmUps, refreshes } = JSON.parse(process.argv[2] ?? '');
 /** @type {Worker[]} */
 const workers = [];
 const writer = await ways[way].writer(count, workers);
@@ -25,7 +25,7 @@ let round = 0;
 // Twice, so that all memory that it takes in the long run is in use.
 for (let i = 0; i < 2; i++) await writer.refresh(++round);
 
-for (let i = 0; i < readers; i++) workers.push(new Worker(READER, { ...ways[way].worker, workerData: { way, count, lookups } }));
+for (let i = 0; i < readers; i++) workers.push(new Worker(READER, { workerData: { way, count, lookups, warmUp: warmUps > 0 ? 2000 : 0 } }));
 // Started: what counts is what they do from here on.
 await Promise.all(workers.map((worker) => once(worker, 'message')));
 
@@ -59,19 +59,8 @@ async function addStalls(to) {
 }
 
 const attach = Math.max(...(await all({ attach: { data: writer.data } })));
-await all({ begin: true });
-// Until they know what they will, and their heaps have grown: that is no refresh's doing.
-await sleep(refreshes === 1 ? 300 : 2500);
-await addStalls(noStalls());
-const quiet = noStalls();
-for (let i = 0; i < refreshes; i++) {
-  await sleep(1000);
-  await addStalls(quiet);
-}
-const refresh = [];
-const visible = [];
-const stall = noStalls();
-for (let i = 0; i < refreshes; i++) {
+/** @param {Stalls} stalls that there are in it are added */
+async function refreshOnce(stalls) {
   const begun = performance.now();
   await writer.refresh(++round);
   refresh.push(performance.now() - begun);
@@ -79,8 +68,26 @@ for (let i = 0; i < refreshes; i++) {
     await all({ until: round });
     visible.push(performance.now() - begun);
   }
-  await addStalls(stall);
+  await addStalls(stalls);
 }
+
+/** @type {number[]} */
+const refresh = [];
+/** @type {number[]} */
+const visible = [];
+const quiet = noStalls();
+const stall = noStalls();
+await all({ begin: true });
+// Until all code is compiled that a refresh needs, and the heaps have grown.
+for (let i = 0; i < warmUps; i++) await refreshOnce(noStalls());
+await sleep(300);
+await addStalls(noStalls());
+for (let i = 0; i < refreshes; i++) {
+  await sleep(1000);
+  await addStalls(quiet);
+}
+refresh.length = visible.length = 0;
+for (let i = 0; i < refreshes; i++) await refreshOnce(stall);
 const { rss } = process.memoryUsage();
 /** @type {Outcome} */
 const outcome = { attach, refresh, visible, quiet, stall, rss, elsewhere: await writer.elsewhere?.() };

@@ -11,9 +11,9 @@ import { keyOf, MAX_BYTES, records } from './records.js';
  * @typedef {{ refresh: (round: number) => unknown, data?: unknown, elsewhere?: () => Promise<number>, stop: () => unknown }} Writer
  * `data` goes to the readers; `elsewhere`: bytes that another process holds
  * @typedef {(key: string) => Record | undefined | Promise<Record | undefined>} Get
- * @typedef {{ name: string, ours?: boolean, missing?: () => Promise<string | undefined>, worker?: import('node:worker_threads').WorkerOptions, prepare?: () => Promise<unknown>, unchanged?: boolean, writer: (count: number, workers: readonly import('node:worker_threads').Worker[]) => Writer | Promise<Writer>, reader: (data: any) => Get | Promise<Get> }} Way
+ * @typedef {{ name: string, ours?: boolean, missing?: () => Promise<string | undefined>, prepare?: () => Promise<unknown>, unchanged?: boolean, writer: (count: number, workers: readonly import('node:worker_threads').Worker[]) => Writer | Promise<Writer>, reader: (data: any) => Get | Promise<Get> }} Way
  * `prepare` imports what `reader` needs; `unchanged`: what the readers have is not what is refreshed
- * @typedef {'keyed' | 'control' | 'limited' | 'whole' | 'map' | 'lmdb' | 'redis'} WayKey
+ * @typedef {'keyed' | 'control' | 'whole' | 'map' | 'lmdb' | 'redis'} WayKey
  */
 
 const KEY = 'cities';
@@ -60,13 +60,6 @@ const control = {
     const other = bg.write(0, { ...options, key: 'others' });
     return { refresh: () => other.refresh(), stop: () => bg.shutdown() };
   },
-};
-
-/** V8 lets the young generation of a thread that decodes grow to 48 MB, if nobody tells it otherwise. @type {Way} */
-const limited = {
-  ...keyed,
-  name: 'keyed mirror, young generation of 8 MB',
-  worker: { resourceLimits: { maxYoungGenerationSizeMb: 8 } },
 };
 
 /** @type {Way} */
@@ -182,7 +175,7 @@ const redis = {
 };
 
 /** @type {{ readonly [key in WayKey]: Way }} */
-export const ways = { keyed, control, limited, whole, map, lmdb, redis };
+export const ways = { keyed, control, whole, map, lmdb, redis };
 
 /** Whose value says which refresh it is of. */
 export const MARKED = keyOf(0);
