@@ -1,5 +1,6 @@
 import { systemClock } from '../core/clock.js';
 import { type OnError, report } from '../core/report.js';
+import { discard } from '../core/snapshot.js';
 import { defaultNamespace } from '../link/host/namespace.js';
 import { hostPlace } from '../link/host/place.js';
 import { SnapshotFile } from '../link/host/snapshot-file.js';
@@ -36,6 +37,7 @@ export function coldRing(key: string, scope: 'host' | 'fleet', maxBytes: number,
     if (last && target === undefined) {
       claim(ring, threadId);
       publish(ring, last);
+      discard(last);
       writeHealth(ring, { state: 'interrupted' }, systemClock.monotonic());
       disown(ring, threadId);
     }

@@ -72,10 +72,10 @@ export class Memo<V> {
     this.#guests = new Int32Array(Math.min(MOST_GUESTS, powerOfTwo(maxEntries * 2)));
   }
 
-  /** How many records there are to be asked for: if all have room, all stay from the first time on. */
-  expect(records: number): void {
+  /** What there is to be asked for: if all of it has room, all stays from the first time on. @param bytes of keys and values */
+  expect(records: number, bytes: number): void {
     const { maxEntries, maxBytes } = this.#limits;
-    const part = records <= maxEntries ? 1 : ROOM_AT_ONCE;
+    const part = records <= maxEntries && records * ENTRY_BYTES + bytes <= maxBytes ? 1 : ROOM_AT_ONCE;
     this.#atOnce = { maxEntries: maxEntries * part, maxBytes: maxBytes * part };
   }
 

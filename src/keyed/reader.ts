@@ -194,7 +194,7 @@ export function createKeyedReader<V>(options: KeyedReaderOptions): KeyedReader<V
     next.number = version;
     if (adopted?.serializer !== next.serializer) memo.clear();
     else if (adopted.packed.seed0 !== next.packed.seed0 || adopted.packed.seed1 !== next.packed.seed1) memo.settle();
-    memo.expect(next.packed.records);
+    memo.expect(next.packed.records, next.packed.recordsEnd * 4);
     adopted = next;
     scope = next.ring.scope;
     if (isNew) meta = next.meta;

@@ -11,7 +11,7 @@ const KEYS = ['', 'a', 'b', 'c', 'dd', 'ee', 'ff', 'g'.repeat(30), '__proto__', 
 type Step =
   | { readonly do: 'keep'; readonly key: number; readonly valueBytes: number; readonly times: number }
   | { readonly do: 'hit' | 'forget'; readonly key: number }
-  | { readonly do: 'expect'; readonly records: number }
+  | { readonly do: 'expect'; readonly records: number; readonly bytes: number }
   | { readonly do: 'settle' | 'clear' };
 
 const key = fc.nat(KEYS.length - 1);
@@ -22,7 +22,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('hit' as const), key }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('forget' as const), key }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('expect' as const), records: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('expect' as const), records: fc.nat(20), bytes: fc.nat(2000) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('settle' as const, 'clear' as const) }) },
 );
 const limits: fc.Arbitrary<MemoLimits> = fc.record({
@@ -59,7 +59,7 @@ test('within its bounds, whatever is asked; what it has is what was kept last', 
             memo.forget(KEYS[now.key] as string, hashOf(now.key));
             t.is(find(now.key), undefined);
           } else if (now.do === 'expect') {
-            memo.expect(now.records);
+            memo.expect(now.records, now.bytes);
           } else if (now.do === 'settle') {
             memo.settle();
             seed = 1 - seed;
@@ -95,17 +95,17 @@ test('of more records than there is room for, a quarter stays at once, and the o
     memo.keep(memo.waiting(name, hash) ?? new Remembered(name, i, 10, 0), hash, memo.entries.get(name));
   };
   const memo = new Memo<number>({ maxEntries: 400, maxBytes: 1 << 20 });
-  memo.expect(401);
+  memo.expect(401, 0);
   for (let i = 0; i < 300; i++) ask(memo, i);
   t.is(memo.entries.size, 100);
   for (let round = 0; round < 5; round++) for (let i = 0; i < 300; i++) if (!memo.entries.has(`k${i}`)) ask(memo, i);
   t.is(memo.entries.size, 300);
   // By bytes as well: a quarter of 8,000, of records of 127 or less each.
   const small = new Memo<number>({ maxEntries: 400, maxBytes: 8000 });
-  small.expect(401);
+  small.expect(100, 8000);
   for (let i = 0; i < 300; i++) ask(small, i);
   t.true(small.entries.size >= 15 && small.entries.size <= 17, String(small.entries.size));
-  memo.expect(400);
+  memo.expect(400, 400 * 14);
   for (let i = 300; i < 400; i++) ask(memo, i);
   t.is(memo.entries.size, 400);
 });

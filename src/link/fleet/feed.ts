@@ -50,6 +50,8 @@ export class Feed {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(
       () => {
+        // A timer that has fired keeps its callback, and that the snapshot.
+        this.#timer = undefined;
         if (this.#has(snapshot)) this.#sent = undefined;
         else this.#say();
       },

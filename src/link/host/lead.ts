@@ -192,13 +192,14 @@ export class HostCandidate implements Relay {
     this.#phase = 'leading';
     this.#follower.published(newest);
     if (isNewer(newest, NO_NEWS)) this.#office.announcer.announce(newest);
-    const term: Term = {
-      epoch,
-      publications: new Publications(newest, (snapshot) => this.#store(term, snapshot)),
-      identity: loaded?.identity,
-    };
-    this.#term = term;
+    this.#term = this.#makeTerm(epoch, newest, loaded?.identity);
     this.#guard(() => this.#options.onGranted({ epoch, last: loaded?.snapshot }));
+  }
+
+  /** Apart from its caller, whose other closures have the snapshot that was loaded: as long as the term lasts, this one would keep it. */
+  #makeTerm(epoch: number, newest: News, identity: string | undefined): Term {
+    const term: Term = { epoch, publications: new Publications(newest, (snapshot) => this.#store(term, snapshot)), identity };
+    return term;
   }
 
   /** Later than every one that was granted, or that a reader has. */

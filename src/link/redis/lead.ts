@@ -224,7 +224,16 @@ class RedisLeader implements Candidate {
     if (this.#phase !== 'taking-over') return;
     this.#phase = 'leading';
     this.#trouble = undefined;
-    const outbox = new Outbox(
+    const outbox = this.#makeOutbox();
+    this.#term = { epoch, outbox };
+    // Whether it succeeds now or later, the term has begun; a failure is told by `onFailure`.
+    if (back) outbox.publish(back).catch(() => undefined);
+    this.#follower.guard(() => this.#options.onGranted({ epoch, last }));
+  }
+
+  /** Apart from its caller, whose other closures have the last snapshot. */
+  #makeOutbox(): Outbox {
+    return new Outbox(
       {
         publish: async (snapshot) => this.#delivered(snapshot, await this.#lease.publish(snapshot)),
         confirm: async (snapshot) => {
@@ -236,10 +245,6 @@ class RedisLeader implements Candidate {
       },
       unrefTimers(this.#settings.clock),
     );
-    this.#term = { epoch, outbox };
-    // Whether it succeeds now or later, the term has begun; a failure is told by `onFailure`.
-    if (back) outbox.publish(back).catch(() => undefined);
-    this.#follower.guard(() => this.#options.onGranted({ epoch, last }));
   }
 
   /** What is stored; `undefined` where that can't be found out. One answer that is lost must not have the new writer begin with nothing. */

@@ -5,7 +5,7 @@ import { disown, openRing } from '../../mirror/layout.js';
 import { followHost } from '../host/follow.js';
 import type { HostPlace } from '../host/place.js';
 import { relayHost } from '../host/relay.js';
-import { type Follower, type LinkStatus, NO_NEWS, type News, type Relay } from '../ports.js';
+import { type Follower, type LinkStatus, NO_NEWS, type News, newsOf, type Relay } from '../ports.js';
 import { holdAlias } from './alias.js';
 import { Inlet } from './inlet.js';
 import { exceeds, limitsOf, NO_LIMITS } from './limits.js';
@@ -218,7 +218,7 @@ export class FleetPost {
         name: this.key,
         ring: this.#inlet.ring,
         target: this.#link as Relay,
-        since: last ?? NO_NEWS,
+        since: newsOf(last ?? NO_NEWS),
         onProblem: (error) => this.#problem(error),
       }),
       endAlias: holdAlias(place, fleet.key, this.key, (error) => this.#problem(error)),

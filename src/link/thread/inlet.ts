@@ -1,16 +1,13 @@
 import { threadId } from 'node:worker_threads';
 import { systemClock } from '../../core/clock.js';
 import { toError } from '../../core/report.js';
-import { type Confirmation, isNewer, type Snapshot } from '../../core/snapshot.js';
+import { type Confirmation, discard, isNewer, type Snapshot } from '../../core/snapshot.js';
 import { announceRing } from '../../mirror/directory.js';
 import { claim, createRing, disown, largestSnapshot, type Ring, type RingScope, writeHealth } from '../../mirror/layout.js';
 import { confirm, newestMeta, publish } from '../../mirror/protocol.js';
 
 /** For how long (milliseconds) a ring that is still somebody else's is left alone. */
 const RETRY_MS = 250;
-
-/** From so many bytes on their memory isn't left to the collector. */
-const LARGE = 1024 * 1024;
 
 /** What fills a process's ring with what comes from outside, while this thread owns it. */
 export class Inlet {
@@ -62,7 +59,10 @@ export class Inlet {
   /** The snapshot's bytes are no more afterwards: they are the ring's. */
   takeIn(snapshot: Snapshot): void {
     const have = newestMeta(this.#ring);
-    if (have && !isNewer(snapshot, have)) return;
+    if (have && !isNewer(snapshot, have)) {
+      discard(snapshot);
+      return;
+    }
     if (!claim(this.#ring, threadId)) {
       // A writer of this process that lost its role hasn't let go yet. It is told to; until then the newest waits.
       this.#waiting = snapshot;
@@ -124,11 +124,4 @@ export class Inlet {
       if (this.#lastHeard) this.heard(this.#lastHeard);
     }, RETRY_MS).unref();
   }
-}
-
-/** Gives memory back at once: the collector of a thread that does little else comes late, and a hundred megabytes wait for it. */
-function discard({ bytes }: Snapshot): void {
-  const { buffer } = bytes;
-  // `transfer` came with Node 22.
-  if (bytes.byteLength >= LARGE && buffer instanceof ArrayBuffer && 'transfer' in buffer) buffer.transfer(0);
 }

@@ -44,7 +44,7 @@ export class Outlet {
 
   constructor(options: OutletOptions) {
     this.#options = options;
-    this.#sent = newsOf(options.since ?? NO_NEWS);
+    this.#sent = options.since ?? NO_NEWS;
     this.#unwatch = watch(options.ring, () => this.#next());
     this.#next();
   }
