@@ -40,7 +40,7 @@ async function inProcess(count, way, readers) {
   const refreshes = isQuick || isLong ? 1 : 9;
   const warmUps = isQuick || isLong ? 0 : 4;
   /** @type {import('./support/keyed/host.js').Run} */
-  const run = { way, count, readers, lookups: LOOKUPS, warmUps, refreshes };
+  const run = { way, count, readers, lookups: LOOKUPS, warmUps, refreshes, window: isQuick ? 200 : 1000 };
   const child = fork(HOST, [JSON.stringify(run)], { execArgv: [HEAP], env: { ...process.env, BENCH_RECORDS: String(count) } });
   const end = () => void child.kill('SIGKILL');
   process.once('exit', end);

@@ -6,18 +6,18 @@ import { Worker } from 'node:worker_threads';
 import { ways } from './ways.js';
 
 /**
- * @typedef {{ way: import('./ways.js').WayKey, count: number, readers: number, lookups: number, warmUps: number, refreshes: number }} Run `lookups`: of each thread in a millisecond; `warmUps`: refreshes that are not counted
+ * @typedef {{ way: import('./ways.js').WayKey, count: number, readers: number, lookups: number, warmUps: number, refreshes: number, window: number }} Run `lookups`: of each thread in a millisecond; `warmUps`: refreshes that are not counted; `window`: milliseconds without a refresh
  * @typedef {{ attach: number, refresh: number[], visible: number[], quiet: Stalls, stall: Stalls, rss: number, elsewhere: number | undefined }} Outcome
  * @typedef {{ longest: number[], own: number[], work: number[], meetings: number[] }} Stalls the longest of all threads in each refresh. `own`: of the one that was
  * longest but for what the thread waited for a processor; `work`: the longest that a thread ran between two ticks; `meetings`: what the lookups of a tick took that
  * found a new version
- * milliseconds, bytes. `refresh` ends with the writer, `visible` with the last thread that has it; `quiet`: in as many times without a refresh
+ * milliseconds, bytes. `refresh` ends with the writer, `visible` with the last thread that has it; `quiet`: in as many windows without a refresh
  */
 
 const READER = new URL('reader.js', import.meta.url);
 
 /** @type {Run} */
-const { way, count, readers, lookups, warmUps, refreshes } = JSON.parse(process.argv[2] ?? '');
+const { way, count, readers, lookups, warmUps, refreshes, window } = JSON.parse(process.argv[2] ?? '');
 /** @type {Worker[]} */
 const workers = [];
 const writer = await ways[way].writer(count, workers);
@@ -80,10 +80,10 @@ const stall = noStalls();
 await all({ begin: true });
 // Until all code is compiled that a refresh needs, and the heaps have grown.
 for (let i = 0; i < warmUps; i++) await refreshOnce(noStalls());
-await sleep(300);
+await sleep(window / 4);
 await addStalls(noStalls());
 for (let i = 0; i < refreshes; i++) {
-  await sleep(1000);
+  await sleep(window);
   await addStalls(quiet);
 }
 refresh.length = visible.length = 0;
