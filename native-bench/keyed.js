@@ -104,7 +104,7 @@ async function compareThreads(count) {
           elsewhere: elsewhere === undefined ? undefined : elsewhere / 1e6,
         };
       }),
-      note: `A refresh: from the load of the records on. Stalls: the longest of all threads in a refresh, or in a second without one; the median of them, and the quartiles. A stall of its own: but for what the thread waited for a processor. Its work: the longest that it ran between two ticks of its event loop, as exactly as the scheduler ticks (1 to 4 ms). While another key is refreshed there is the memory of two. Meeting a version: the ${LOOKUPS + 1} lookups that were the first of a new version. Targets for a keyed mirror: attach under 50 ms, a stall under 5 ms, 8 threads in 1.3 × the memory of one.`,
+      note: `A refresh: from the load of the records on. Stalls: the longest of all threads in a refresh, or in a second without one (with --quick a fifth of one); the median of them, and the quartiles. A stall of its own: but for what the thread waited for a processor. Its work: the longest that it ran between two ticks of its event loop, as exactly as the scheduler ticks (1 to 4 ms). While another key is refreshed there is the memory of two. Meeting a version: the ${LOOKUPS + 1} lookups that were the first of a new version. Targets for a keyed mirror: attach under 50 ms, a stall under 5 ms, 8 threads in 1.3 × the memory of one.`,
     });
   }
   for (const [figure, label, unit] of /** @type {const} */ ([

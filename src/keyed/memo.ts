@@ -11,7 +11,7 @@ const ENTRY_BYTES = 100;
 /**
  * What survives collections makes V8 double the young generation, which ends up larger than the memo itself. So few wait here, and of more
  * records than there is room for only so many stay that were asked for once: 16 and a quarter save 8 MB a thread on Node 24 against 128 and
- * all, at the same hit rate (native-bench/keyed.js, a million records).
+ * all (native-bench/keyed.js, a million records).
  */
 const HALL_PLACES = 16;
 const ROOM_AT_ONCE = 1 / 4;
@@ -43,8 +43,8 @@ export class Remembered<V> implements Queued<Remembered<V>> {
 /**
  * What a thread has decoded, within bounds. Once the room for those that move in at once is taken, a value is kept in the hall first, whose
  * places the next ones take over: that costs next to nothing, where an entry of a `Map` that goes again costs more than the lookup itself.
- * It moves in when its key is asked for again, as long as the guest book has its hash (Yang et al., "FIFO queues are all you need for cache eviction", SOSP '23, has
- * a queue of such ghosts). Then SIEVE says what goes.
+ * It moves in when its key is asked for again, as long as the guest book has its hash (Yang et al., "FIFO queues are all you need for cache
+ * eviction", SOSP '23, has a queue of such ghosts). Then SIEVE says what goes.
  */
 export class Memo<V> {
   /** Those that moved in: a hit is a look in here, and `visited = 1`. */
@@ -72,7 +72,7 @@ export class Memo<V> {
     this.#guests = new Int32Array(Math.min(MOST_GUESTS, powerOfTwo(maxEntries * 2)));
   }
 
-  /** What there is to be asked for: if all of it has room, all stays from the first time on. @param bytes of keys and values */
+  /** What there is to be asked for: if all of it has room, all stays from the first time on. @param bytes of keys and values, and what is stored with them */
   expect(records: number, bytes: number): void {
     const { maxEntries, maxBytes } = this.#limits;
     const part = records <= maxEntries && records * ENTRY_BYTES + bytes <= maxBytes ? 1 : ROOM_AT_ONCE;

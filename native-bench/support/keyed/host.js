@@ -10,8 +10,9 @@ import { ways } from './ways.js';
  * @typedef {{ attach: number, refresh: number[], visible: number[], quiet: Stalls, stall: Stalls, rss: number, elsewhere: number | undefined }} Outcome
  * @typedef {{ longest: number[], own: number[], work: number[], meetings: number[] }} Stalls the longest of all threads in each refresh. `own`: of the one that was
  * longest but for what the thread waited for a processor; `work`: the longest that a thread ran between two ticks; `meetings`: what the lookups of a tick took that
- * found a new version
- * milliseconds, bytes. `refresh` ends with the writer, `visible` with the last thread that has it; `quiet`: in as many windows without a refresh
+ * found a new version.
+ *
+ * All in milliseconds and bytes. `refresh` ends with the writer, `visible` with the last thread that has it; `quiet`: in as many windows without a refresh
  */
 
 const READER = new URL('reader.js', import.meta.url);
@@ -59,7 +60,7 @@ async function addStalls(to) {
 }
 
 const attach = Math.max(...(await all({ attach: { data: writer.data } })));
-/** @param {Stalls} stalls that there are in it are added */
+/** @param {Stalls} stalls those that there are meanwhile are added */
 async function refreshOnce(stalls) {
   const begun = performance.now();
   await writer.refresh(++round);

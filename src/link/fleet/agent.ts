@@ -21,7 +21,7 @@ import type { Look } from '../redis/look.js';
 import { linkClient, type LinkHandle } from '../thread/link-client.js';
 import type { FleetRole, FleetSaying, PlainLinkStatus, Trouble } from '../thread/messages.js';
 import { Feed } from './feed.js';
-import { isBehind, newsOf } from './behind.js';
+import { isBehind, newsIn } from './behind.js';
 import { newHolder } from './holder.js';
 import { Lookout } from './lookout.js';
 
@@ -289,7 +289,7 @@ export class FleetAgent {
     // link thread is still on its way.
     if (this.#options.writer && this.#vacant > (this.#role === undefined ? MANY_LOOKS : 1)) this.#goOnItsOwn();
     if (!isLate || this.#link) return;
-    this.#handle.say({ type: 'ask', news: newsOf(look) });
+    this.#handle.say({ type: 'ask', news: newsIn(look) });
     // A look that comes while it runs must not put it off.
     this.#grace ??= setTimeout(() => {
       this.#grace = undefined;

@@ -1,7 +1,7 @@
 import { isNewer } from '../../core/snapshot.js';
 import type { Ring } from '../../mirror/layout.js';
 import { newestConfirmation, newestMeta } from '../../mirror/protocol.js';
-import { type News, NO_NEWS } from '../ports.js';
+import { type News, newsOf, NO_NEWS } from '../ports.js';
 import type { Look } from '../redis/look.js';
 import { FIRST_MOMENT, momentOf } from '../redis/position.js';
 
@@ -20,6 +20,6 @@ export function isBehind(ring: Ring, { meta, header, matches, offset }: Look): b
 }
 
 /** What a look has found. */
-export function newsOf({ meta }: Look): News {
-  return meta ? { epoch: meta.epoch, version: meta.version } : NO_NEWS;
+export function newsIn({ meta }: Look): News {
+  return meta ? newsOf(meta) : NO_NEWS;
 }

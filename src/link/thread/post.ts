@@ -35,7 +35,7 @@ export class Post {
   readonly #inlet: Inlet;
   #link: Follower | Candidate | undefined;
   #writer: Want | undefined;
-  #leads = false;
+  /** While this process writes the key. */
   #outlet: Outlet | undefined;
   /** Where the key's value is, if it isn't its own; `null` until that is known. */
   #target: string | undefined | null = null;
@@ -68,7 +68,7 @@ export class Post {
       // Its thread may lead still, by grace of a link thread that is gone.
       this.#events.standBy(want);
     }
-    if (want.role === 'lead' || !this.#link || (exceeds(want, this.#limits) && !this.#leads)) this.#change();
+    if (want.role === 'lead' || !this.#link || (exceeds(want, this.#limits) && !this.#outlet)) this.#change();
     else this.#inlet.announce();
     if (this.#target !== null) this.#events.moved([want], this.#target);
   }
@@ -132,10 +132,10 @@ export class Post {
       ...this.#limits,
       onSnapshot: (snapshot: Snapshot) => this.#takeIn(snapshot),
       onConfirmed: (confirmation: Confirmation) => {
-        if (!this.#leads) this.#inlet.confirm(confirmation);
+        if (!this.#outlet) this.#inlet.confirm(confirmation);
       },
       onState: (state: 'live' | 'interrupted') => {
-        if (!this.#leads) this.#inlet.heard(state);
+        if (!this.#outlet) this.#inlet.heard(state);
       },
       onError: (error: Error) => this.#problem(error),
     };
@@ -151,7 +151,7 @@ export class Post {
   }
 
   #takeIn(snapshot: Snapshot): void {
-    if (this.#leads) return;
+    if (this.#outlet) return;
     const target = aliasTarget(snapshot);
     this.#move(target);
     if (target === undefined) this.#inlet.takeIn(snapshot);
@@ -167,7 +167,6 @@ export class Post {
   #begin(writer: Want, grant: Grant): void {
     if (grant.last && aliasTarget(grant.last) === undefined) this.#inlet.takeIn(grant.last);
     this.#move(undefined);
-    this.#leads = true;
     const ring = this.#inlet.handOver();
     this.#outlet = new Outlet({
       name: this.key,
@@ -191,7 +190,6 @@ export class Post {
   #endTerm(): void {
     this.#outlet?.stop();
     this.#outlet = undefined;
-    this.#leads = false;
   }
 
   #problem(error: unknown): void {
